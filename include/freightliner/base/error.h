@@ -1,0 +1,87 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace freightliner {
+
+/// What went wrong, as a class that a caller can act on. Each value has one documented exit code (docs/EXIT_CODES.md).
+enum class ErrorCode {
+  kInternal,        ///< a bug in freightliner, or memory ran out
+  kUsage,           ///< the user's input can't be used as it is
+  kPartial,         ///< some references were done, others failed
+  kAuthentication,  ///< credentials missing or refused
+  kNotFound,        ///< a repository, tag, manifest, blob or file does not exist
+  kTemporary,       ///< a fault that may go away: the only class that is retried
+  kIntegrity,       ///< bytes do not match their digest or size
+  kDenied,          ///< the other side understood and refuses (403, quota, immutable tag)
+  kProtocol,        ///< an answer that no registry may give, or input outside the documented limits
+  kTls,             ///< certificate or TLS version not acceptable
+  kLocalIo,         ///< the local file system refused
+  kLocked,          ///< another run holds the lock
+  kDiffers,         ///< two sides that were compared are not equal
+  kSafetyLimit,     ///< a limit that protects the user's data was reached
+  kAlert,           ///< an alert threshold was crossed and the user asked for that to fail the run
+  kCancelled,       ///< a signal or a deadline ended the run
+};
+
+/// Lower-case name of a code, stable: it stands in JSON output (`"error_class"`).
+std::string_view to_string(ErrorCode code) noexcept;
+
+/// A finer reason, where a caller acts on it.
+enum class ErrorReason {
+  kNone,
+  kNotTls,             ///< the port answered, but not with TLS
+  kUnknownBlob,        ///< a registry refused a manifest because it misses a blob of it (MANIFEST_BLOB_UNKNOWN)
+  kDigestRefused,      ///< a registry found other bytes than the digest says (DIGEST_INVALID)
+  kTagExists,          ///< an immutable tag is in the way
+};
+
+/// A failure as a value. Cheap to move; immutable but for added context. Never holds a secret.
+class Error {
+ public:
+  Error(ErrorCode code, std::string message) : code_(code), message_(std::move(message)) {}
+
+  ErrorCode code() const noexcept { return code_; }
+  const std::string& message() const noexcept { return message_; }
+  /// The HTTP status that caused this error; 0 where none did.
+  int http_status() const noexcept { return http_status_; }
+  /// How long the server asked us to wait (Retry-After), where it did.
+  std::optional<std::chrono::milliseconds> retry_after() const noexcept { return retry_after_; }
+  ErrorReason reason() const noexcept { return reason_; }
+  /// True for the one class that may go away by itself.
+  bool retryable() const noexcept { return code_ == ErrorCode::kTemporary; }
+
+  /// The whole story on one line: outermost context first, then the message.
+  std::string describe() const;
+
+  Error with_context(std::string context) && {
+    context_.push_back(std::move(context));
+    return std::move(*this);
+  }
+  Error with_http_status(int status) && {
+    http_status_ = status;
+    return std::move(*this);
+  }
+  Error with_reason(ErrorReason reason) && {
+    reason_ = reason;
+    return std::move(*this);
+  }
+  Error with_retry_after(std::chrono::milliseconds delay) && {
+    retry_after_ = delay;
+    return std::move(*this);
+  }
+
+ private:
+  ErrorCode code_;
+  ErrorReason reason_ = ErrorReason::kNone;
+  int http_status_ = 0;
+  std::optional<std::chrono::milliseconds> retry_after_;
+  std::string message_;
+  std::vector<std::string> context_;  // innermost first
+};
+
+}  // namespace freightliner

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <stop_token>
+#include <string>
+
+#include "freightliner/io/file.h"
+
+namespace freightliner::io {
+
+/// A file that appears whole or not at all: bytes go to a temporary file in the target's directory, commit() does
+/// fsync, rename, and fsync of the directory (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014). An
+/// fsync that failed is never repeated on the same descriptor. Confined to one thread. Destroyed uncommitted: the
+/// temporary is gone. Keeps a pointer to the Directory, which must neither end nor move before it.
+class AtomicFile {
+ public:
+  /// `name` has no slash. The temporary is named ".<name>.<random>.tmp", created O_EXCL with `mode` (& ~umask). Errors:
+  /// kIntegrity for a bad name, kLocalIo.
+  static Result<AtomicFile> create(const Directory& directory, const std::string& name, mode_t mode = 0644);
+  AtomicFile(AtomicFile&&) noexcept;
+  AtomicFile& operator=(AtomicFile&&) noexcept;
+  ~AtomicFile();
+
+  /// Appends. A failure gives the file up: the temporary is removed, and write() and commit() fail from then on.
+  /// Errors: kLocalIo; kInternal after commit() or abort().
+  Status write(ByteSpan bytes);
+  /// The temporary, open for reading and writing; empty after commit(), abort() or a failure.
+  const UniqueFd& file() const noexcept { return file_; }
+  /// Makes the file appear under its name, in the place of one that is there. A failure gives the file up, but where
+  /// only the last step failed (the directory's fsync): then it has its name, and may lose it in a power cut. Errors as
+  /// write().
+  Status commit();
+  /// Removes the temporary. Idempotent; nothing after commit().
+  void abort() noexcept;
+
+ private:
+  AtomicFile() = default;
+  const Directory* directory_ = nullptr;
+  UniqueFd file_;
+  std::string name_;
+  std::string temporary_;
+};
+
+/// An advisory lock on a file (flock(2)), created where missing, released on destruction and by the kernel when the
+/// holder dies. The lock file stays.
+class FileLock {
+ public:
+  /// Waits until the lock is free or `stop` is asked for (polling every 50 ms). A lock that is free is taken even then.
+  /// Errors: kIntegrity for a bad name or a symbolic link, kLocalIo, kCancelled.
+  static Result<FileLock> acquire(const Directory& directory, const std::string& name, const std::stop_token& stop);
+
+ private:
+  explicit FileLock(UniqueFd file) : file_(std::move(file)) {}
+  UniqueFd file_;
+};
+
+}  // namespace freightliner::io

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "freightliner/base/result.h"
+
+namespace freightliner::oci {
+
+using Json = nlohmann::json;
+
+struct JsonLimits {
+  std::size_t max_bytes = std::size_t{4} * 1024 * 1024;
+  int max_depth = 64;
+  /// Values of any kind, keys not counted: a tree takes up to 30 times the memory of its text ("{},{},").
+  std::size_t max_values = 500'000;
+};
+
+/// Parses one JSON document strictly (RFC 8259): valid UTF-8, no byte-order mark, nothing after the document, no
+/// duplicate keys in an object (CVE-2021-41190), bounded size, depth and number of values, all checked before memory is
+/// spent on what lies beyond. A body that is HTML gets a message of its own: it is a proxy's or a login page.
+/// `what` names the document in the error. Errors: kProtocol. Never throws; safe from any thread.
+Result<Json> parse_json(std::string_view text, std::string_view what, const JsonLimits& limits = {});
+
+}  // namespace freightliner::oci

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "freightliner/base/clock.h"
+
+namespace freightliner::cli {
+
+/// Bytes per chunk of the relay, as --buffer-size is written.
+inline constexpr std::string_view kBufferSizeText = "256KiB";
+/// Chunks per transfer: one being filled, one withheld, one being sent, and one to spare so that neither side waits.
+inline constexpr std::size_t kChunksPerQueue = 4;
+
+/// Blobs in flight where the user does not say: twice the processors, within these.
+inline constexpr unsigned kMinimumDefaultJobs = 4;
+inline constexpr unsigned kMaximumDefaultJobs = 8;
+
+/// containers-certs.d(5) and docker's own place, in the order in which they are looked at.
+inline constexpr std::string_view kCertificateDirectoriesText =
+    "/etc/containers/certs.d, /etc/docker/certs.d, ~/.config/containers/certs.d";
+
+/// How long clean-up may take after a signal or a deadline before the process leaves anyway.
+inline constexpr Duration kCleanUpGrace{5000};
+
+}  // namespace freightliner::cli

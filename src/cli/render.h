@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+
+#include "freightliner/cli/exit_codes.h"
+#include "freightliner/copy/copier.h"
+
+namespace freightliner::cli {
+
+/// The two ends of a copy, as the user would write them.
+struct CopyNames {
+  std::string source;
+  std::string destination;
+};
+
+/// What standard output gets after a copy, with a newline at the end: one line; for a dry run a table and a line.
+std::string render_text(const copy::CopyReport& report, const CopyNames& names);
+/// The same and more as one line of JSON.
+std::string render_json(const copy::CopyReport& report, const CopyNames& names);
+/// A failure as one line of JSON. Names may be empty where it did not come so far.
+std::string render_json(const Error& error, int exit_code, const CopyNames& names);
+
+/// 0, or 3 for a copy that was left undone because of --overwrite never.
+int exit_code(const copy::CopyReport& report) noexcept;
+
+}  // namespace freightliner::cli

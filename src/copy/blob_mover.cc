@@ -1,0 +1,63 @@
+#include "copy/blob_mover.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "freightliner/base/random.h"
+
+namespace freightliner::copy {
+namespace {
+
+// libcurl receives into at least 16 KiB, and a download pauses while less than that is free.
+constexpr std::uint64_t kMinChunkSize = 16 * kKiB;
+
+}  // namespace
+
+io::ChunkQueue BlobMover::make_queue(const oci::Descriptor& blob) const {
+  // A small blob needs no large chunks.
+  const auto chunk_size = static_cast<std::size_t>(
+      std::clamp<std::uint64_t>(blob.size, kMinChunkSize, std::max<std::uint64_t>(services_.chunk_size, kMinChunkSize)));
+  return {services_.buffers, chunk_size, blob.size <= chunk_size ? 3 : services_.chunks_per_queue};
+}
+
+Result<BlobMover::Try> BlobMover::attempt(http::Caller& caller, const oci::Descriptor& blob, Trust trust) {
+  FL_TRY(registry::BlobStart start, trust == Trust::kDistrust ? destination_.begin_blob_again(caller, blob)
+                                                              : destination_.begin_blob(caller, blob, mount_origin_));
+  if (start.state == registry::BlobStart::State::kPresent) return Try{Outcome::kPresent, std::nullopt};
+  if (start.state == registry::BlobStart::State::kMounted) return Try{Outcome::kMounted, std::nullopt};
+
+  io::ChunkQueue queue = make_queue(blob);
+  Result<std::unique_ptr<io::BlobReader>> reader = source_.open_blob(caller, blob, queue);
+  if (!reader) {
+    // A size that does not match is worth a second look, like any other bytes that do not.
+    if (reader.error().code() != ErrorCode::kIntegrity) return fail(std::move(reader).error());
+    return Try{Outcome::kCopied, RelayFailure{std::move(reader).error(), RelaySide::kSource}};
+  }
+  Try result{Outcome::kCopied, relay(**reader, *start.writer, blob, services_.progress)};
+  reader->reset();
+  if (result.failure) start.writer->abort();
+  start.writer.reset();  // before the queue that its chunks belong to
+  return result;
+}
+
+Result<BlobMover::Outcome> BlobMover::move(http::Caller& caller, const oci::Descriptor& blob, Trust trust) {
+  bool integrity_retried = false;
+  for (int number = 1;; ++number) {
+    FL_TRY(Try result, attempt(caller, blob, trust));
+    if (!result.failure) return result.outcome;
+    Error error = std::move(result.failure->error);
+    // Wrong bytes may be a fault of the way: they are read once more, and then are what they are.
+    const bool second_look = error.code() == ErrorCode::kIntegrity && !std::exchange(integrity_retried, true);
+    const bool again = error.retryable() && result.failure->side == RelaySide::kDestination;
+    if (!second_look && !again) return fail(std::move(error));
+    const auto delay = services_.retry.next_delay(number, error.retry_after(), random_unit());
+    if (!delay) return fail(std::move(error).with_context(fmt::format("gave up after {} attempts", number)));
+    services_.log.info("blob {}: {}; trying again in {}", blob.digest.to_string(), error.describe(), format_duration(*delay));
+    services_.progress.retries.fetch_add(1, std::memory_order_relaxed);
+    if (!services_.clock.sleep_for(*delay, caller.stop)) return fail(ErrorCode::kCancelled, "stopped");
+  }
+}
+
+}  // namespace freightliner::copy

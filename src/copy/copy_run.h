@@ -1,0 +1,59 @@
+#pragma once
+
+#include "copy/blob_batch.h"
+#include "copy/copy_plan.h"
+#include "copy/referrers.h"
+#include "freightliner/copy/copier.h"
+
+namespace freightliner::copy {
+
+/// One copy() from beginning to end. Confined to the thread that executes it; the blobs move on the workers meanwhile.
+class CopyRun {
+ public:
+  CopyRun(const CopyServices& services, WorkerSessions& sessions, transport::ImageSource& source,
+          transport::ImageDestination& destination, const CopyOptions& options)
+      : services_(services), sessions_(sessions), source_(source), destination_(destination), options_(options) {}
+
+  Result<CopyReport> execute(http::Caller& caller);
+
+ private:
+  /// A name at the destination and what it holds before the copy.
+  struct Target {
+    std::string tag;  // empty: the destination as it is named
+    std::optional<oci::Descriptor> current;
+  };
+
+  Result<std::vector<Target>> read_targets(http::Caller& caller);
+  Result<std::optional<oci::Descriptor>> resolve_source(http::Caller& caller, const std::vector<Target>& targets);
+  Result<oci::RawManifest> read_root(http::Caller& caller);
+  Status check_pinned(const oci::Digest& digest) const;
+  /// The targets that have to be written for `digest`; sets the report's status where one may not be overwritten.
+  std::vector<const Target*> to_write(const std::vector<Target>& targets, const oci::Digest& digest);
+  CopyReport report_of(CopyReport::Status status, const oci::Descriptor& root) const;
+
+  Result<CopyReport> copy_closure(http::Caller& caller, const oci::RawManifest& root,
+                                  const std::vector<const Target*>& targets);
+  Status build_plan(http::Caller& caller, const oci::RawManifest& root, bool root_is_there);
+  Status drop_referrers_that_are_there(http::Caller& caller);
+  Result<CopyReport> describe_plan(http::Caller& caller, CopyReport report, const std::vector<const Target*>& targets);
+  Status move(http::Caller& caller, BlobMover::Trust trust);
+  Status write_manifests(http::Caller& caller, const oci::RawManifest& root);
+  Status write_referrers(http::Caller& caller);
+  Status write_targets(http::Caller& caller, const oci::RawManifest& root, const std::vector<const Target*>& targets);
+  /// Puts one manifest; where the registry misses a blob of it that it said it had, brings all blobs once more.
+  Status put(http::Caller& caller, const oci::RawManifest& manifest, const std::optional<std::string>& tag);
+
+  const CopyServices& services_;
+  WorkerSessions& sessions_;
+  transport::ImageSource& source_;
+  transport::ImageDestination& destination_;
+  const CopyOptions& options_;
+
+  CopyPlan plan_;
+  std::vector<Referrer> referrers_;
+  CopyReport* report_ = nullptr;
+  bool blobs_brought_again_ = false;
+  bool target_kept_ = false;
+};
+
+}  // namespace freightliner::copy

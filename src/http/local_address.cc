@@ -1,0 +1,44 @@
+#include "http/local_address.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <cstdlib>
+#include <cstring>
+
+namespace freightliner::http {
+namespace {
+
+bool is_local_v4(const unsigned char* b) noexcept {
+  const bool alibaba_metadata = b[0] == 100 && b[1] == 100 && b[2] == 100 && b[3] == 200;
+  return b[0] == 127 || b[0] == 0 || (b[0] == 169 && b[1] == 254) || alibaba_metadata;
+}
+
+}  // namespace
+
+bool is_local_address(const std::string& address) {
+  in_addr v4{};
+  if (inet_pton(AF_INET, address.c_str(), &v4) == 1) {
+    unsigned char bytes[4];
+    std::memcpy(bytes, &v4, sizeof bytes);
+    return is_local_v4(bytes);
+  }
+  in6_addr v6{};
+  if (inet_pton(AF_INET6, address.substr(0, address.find('%')).c_str(), &v6) != 1) return true;
+  if (IN6_IS_ADDR_LOOPBACK(&v6) || IN6_IS_ADDR_UNSPECIFIED(&v6) || IN6_IS_ADDR_LINKLOCAL(&v6)) return true;
+  if (IN6_IS_ADDR_V4MAPPED(&v6) || IN6_IS_ADDR_V4COMPAT(&v6)) return is_local_v4(v6.s6_addr + 12);
+  in6_addr ec2_metadata{};
+  inet_pton(AF_INET6, "fd00:ec2::254", &ec2_metadata);
+  return std::memcmp(&v6, &ec2_metadata, sizeof v6) == 0;
+}
+
+bool proxy_configured() {
+  // The names that libcurl reads. HTTP_PROXY in upper case is not one of them (CGI, "httpoxy").
+  for (const char* name : {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}) {
+    const char* value = std::getenv(name);
+    if (value != nullptr && *value != '\0') return true;
+  }
+  return false;
+}
+
+}  // namespace freightliner::http

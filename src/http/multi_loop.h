@@ -1,0 +1,34 @@
+#pragma once
+
+#include <functional>
+#include <stop_token>
+#include <vector>
+
+#include "http/transfer.h"
+
+namespace freightliner::http {
+
+/// A libcurl multi handle and the transfers that are open on it. Whoever waits for one of them drives all. Confined to one
+/// thread.
+class MultiLoop {
+ public:
+  MultiLoop();
+  MultiLoop(const MultiLoop&) = delete;
+  MultiLoop& operator=(const MultiLoop&) = delete;
+
+  Status add(Transfer& transfer);
+  /// Takes the transfer off; its connection is closed where the exchange is unfinished.
+  void remove(Transfer& transfer) noexcept;
+  /// Runs rounds until `finished()` is true. Errors: kCancelled when `stop` is asked for; kInternal.
+  Status drive_until(const std::function<bool()>& finished, const std::stop_token& stop);
+
+ private:
+  Status round();
+  void collect_finished();
+  void give_up_stalled(TimePoint now);
+
+  MultiHandle multi_;
+  std::vector<Transfer*> open_;
+};
+
+}  // namespace freightliner::http

@@ -1,0 +1,132 @@
+#include "freightliner/io/atomic_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "freightliner/base/clock.h"
+#include "freightliner/base/text.h"
+#include "io/beneath.h"
+
+namespace freightliner::io {
+namespace {
+
+constexpr Duration kLockPoll = std::chrono::milliseconds(50);
+constexpr int kMaxNameTries = 16;
+
+std::string shown(const Directory& directory, const std::string& name) {
+  return printable((directory.path() / name).native(), 4096);
+}
+
+Result<std::uint64_t> random_number() {
+  std::uint64_t number = 0;
+  for (;;) {
+    const ssize_t count = getrandom(&number, sizeof(number), 0);
+    if (count == static_cast<ssize_t>(sizeof(number))) return number;
+    if (count < 0 && errno != EINTR) return fail(errno_error(errno, "get random bytes from the system"));
+  }
+}
+
+Error closed_error(const std::string& name) {
+  return Error(ErrorCode::kInternal, fmt::format("{} was already committed or given up", printable(name)));
+}
+
+}  // namespace
+
+Result<AtomicFile> AtomicFile::create(const Directory& directory, const std::string& name, mode_t mode) {
+  FL_CHECK(check_file_name(name));
+  AtomicFile result;
+  result.directory_ = &directory;
+  result.name_ = name;
+  for (int tries = 0; tries < kMaxNameTries; ++tries) {
+    FL_TRY(const std::uint64_t number, random_number());
+    result.temporary_ = fmt::format(".{}.{:016x}.tmp", name, number);
+    result.file_.reset(
+        openat(directory.fd(), result.temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
+    if (result.file_) return result;
+    if (errno != EEXIST && errno != EINTR) break;
+  }
+  // Not "not found": the file is one that we create, so what is missing is its directory.
+  const Error error = errno_error(errno, "create a temporary file for " + shown(directory, name));
+  return fail(ErrorCode::kLocalIo, error.message());
+}
+
+AtomicFile::AtomicFile(AtomicFile&&) noexcept = default;
+
+AtomicFile& AtomicFile::operator=(AtomicFile&& other) noexcept {
+  if (this == &other) return *this;
+  abort();
+  directory_ = other.directory_;
+  file_ = std::move(other.file_);
+  name_ = std::move(other.name_);
+  temporary_ = std::move(other.temporary_);
+  return *this;
+}
+
+AtomicFile::~AtomicFile() {
+  abort();
+}
+
+Status AtomicFile::write(ByteSpan bytes) {
+  if (!file_) return fail(closed_error(name_));
+  Status written = write_all(file_, bytes);
+  if (written) return written;
+  abort();
+  return fail(std::move(written).error().with_context(shown(*directory_, name_)));
+}
+
+Status AtomicFile::commit() {
+  if (!file_) return fail(closed_error(name_));
+  // After a failed fsync the kernel may have marked the lost pages clean, and a second fsync would succeed (Rebello et
+  // al., "Can Applications Recover from fsync Failures?", ATC 2020): so any failure ends this file.
+  if (fsync(file_.get()) != 0) {
+    Error error = errno_error(errno, "sync " + shown(*directory_, name_));
+    abort();
+    return fail(std::move(error));
+  }
+  if (renameat(directory_->fd(), temporary_.c_str(), directory_->fd(), name_.c_str()) != 0) {
+    Error error = errno_error(errno, "rename a temporary file to " + shown(*directory_, name_));
+    abort();
+    return fail(ErrorCode::kLocalIo, error.message());
+  }
+  file_.reset();
+  return directory_->sync();
+}
+
+void AtomicFile::abort() noexcept {
+  if (!file_) return;
+  file_.reset();
+  // What can't be removed is told by nobody here: its name (".….tmp") says what it is.
+  static_cast<void>(unlinkat(directory_->fd(), temporary_.c_str(), 0));
+}
+
+Result<FileLock> FileLock::acquire(const Directory& directory, const std::string& name, const std::stop_token& stop) {
+  FL_CHECK(check_file_name(name));
+  UniqueFd file(openat(directory.fd(), name.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666));
+  if (!file && errno == ELOOP) {
+    return fail(ErrorCode::kIntegrity,
+                fmt::format("{} is a symbolic link: remove it, a lock file is made there", shown(directory, name)));
+  }
+  if (!file) {
+    const Error error = errno_error(errno, "open the lock file " + shown(directory, name));
+    return fail(ErrorCode::kLocalIo, error.message());
+  }
+  SystemClock clock;
+  for (;;) {
+    if (flock(file.get(), LOCK_EX | LOCK_NB) == 0) return FileLock(std::move(file));
+    if (errno == EINTR) continue;
+    if (errno != EWOULDBLOCK) return fail(errno_error(errno, "lock " + shown(directory, name)));
+    if (stop.stop_requested() || !clock.sleep_for(kLockPoll, stop)) {
+      return fail(ErrorCode::kCancelled,
+                  fmt::format("stopped while another run held the lock {}", shown(directory, name)));
+    }
+  }
+}
+
+}  // namespace freightliner::io

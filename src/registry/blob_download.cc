@@ -1,0 +1,146 @@
+#include "registry/blob_download.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "freightliner/base/text.h"
+#include "registry/access.h"
+#include "freightliner/base/random.h"
+
+namespace freightliner::registry {
+namespace {
+
+// A server that breaks off after every byte makes progress, but the run must end.
+constexpr int kMaxResumes = 100;
+
+// "bytes 10-99/100" or "bytes 10-99/*": true where the range begins at `offset` (RFC 9110, section 14.4).
+bool content_range_starts_at(std::string_view value, std::uint64_t offset) {
+  value = trim(value);
+  if (!to_lower(value.substr(0, 6)).starts_with("bytes ")) return false;
+  value.remove_prefix(6);
+  std::uint64_t first = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), first);
+  return error == std::errc() && end != value.data() + value.size() && *end == '-' && first == offset;
+}
+
+/// A blob's bytes over as many GETs as it takes. What was delivered stays delivered: a new GET goes on behind it, by Range
+/// where the server honours that, else by passing over the bytes that are known. The hash of the whole, made by the caller,
+/// catches a server that changes its mind about the content.
+class ResumingReader final : public io::BlobReader {
+ public:
+  ResumingReader(Exchange& exchange, http::Caller caller, Call call, std::uint64_t size, io::ChunkQueue& queue)
+      : exchange_(exchange), caller_(std::move(caller)), call_(std::move(call)), size_(size), queue_(queue) {}
+
+  Status open() { return open_at(0); }
+  Result<io::Chunk> read() override;
+  std::optional<std::uint64_t> declared_size() const override { return declared_size_; }
+
+ private:
+  Status open_at(std::uint64_t offset);
+  Status reopen(Error cause);
+  Result<http::Download> get(std::uint64_t offset);
+  void skip(io::Chunk& chunk) noexcept;
+
+  Exchange& exchange_;
+  http::Caller caller_;
+  Call call_;
+  std::uint64_t size_;
+  io::ChunkQueue& queue_;
+  std::unique_ptr<io::BlobReader> body_;
+  std::optional<std::uint64_t> declared_size_;
+  std::uint64_t delivered_ = 0;
+  std::uint64_t to_skip_ = 0;
+  int failures_ = 0;  // in a row, without a byte in between
+  int resumes_ = 0;
+};
+
+Result<http::Download> ResumingReader::get(std::uint64_t offset) {
+  Call call = call_;
+  if (offset > 0) call.headers.add("Range", fmt::format("bytes={}-", offset));
+  std::unique_ptr<io::BlobReader> body;
+  FL_TRY(http::Response head, exchange_.send(caller_, call, [&](const http::Request& request) -> Result<http::Response> {
+    FL_TRY(http::Download opened, caller_.session.open(request, queue_, caller_.stop));
+    body = std::move(opened.body);
+    return std::move(opened.head);
+  }));
+  return http::Download{std::move(head), std::move(body)};
+}
+
+Status ResumingReader::open_at(std::uint64_t offset) {
+  FL_TRY(http::Download download, get(offset));
+  const bool wrong_range = download.head.status == 206 &&
+                           !content_range_starts_at(download.head.headers.find("Content-Range").value_or(""), offset);
+  if (offset > 0 && (download.head.status == 416 || wrong_range)) {
+    // A server that does not agree on the range is asked for everything; nothing is ever spliced.
+    download.body.reset();
+    FL_TRY(download, get(0));
+  }
+  if (!download.body) return fail(exchange_.error_of(download.head, call_.what));
+  if (const auto encoding = download.head.headers.find("Content-Encoding"); encoding && *encoding != "identity") {
+    return fail(ErrorCode::kProtocol, fmt::format("{}: the blob comes with Content-Encoding {}, which nobody asked for",
+                                                  call_.what, printable(*encoding, 40)));
+  }
+  to_skip_ = download.head.status == 206 ? 0 : offset;
+  body_ = std::move(download.body);
+  const auto declared = body_->declared_size();
+  if (!declared) return {};
+  declared_size_ = download.head.status == 206 ? *declared + offset : *declared;
+  if (*declared_size_ == size_) return {};
+  body_.reset();
+  return fail(ErrorCode::kIntegrity,
+              fmt::format("{}: the manifest says {} bytes, the registry {}", call_.what, size_, *declared_size_));
+}
+
+Status ResumingReader::reopen(Error cause) {
+  body_.reset();  // its chunk and its connection are free from here on
+  const auto delay = exchange_.retry().next_delay(++failures_, cause.retry_after(), random_unit());
+  if (!delay || ++resumes_ > kMaxResumes) {
+    return fail(std::move(cause).with_context(fmt::format("{} (gave up after {} broken downloads)", call_.what, resumes_ + 1)));
+  }
+  const RegistryServices& services = exchange_.services();
+  services.log.info("{}: {}; going on behind byte {} in {}", call_.what, cause.describe(), delivered_,
+                    format_duration(*delay));
+  services.progress.retries.fetch_add(1, std::memory_order_relaxed);
+  if (!services.clock.sleep_for(*delay, caller_.stop)) return fail(ErrorCode::kCancelled, "stopped");
+  return open_at(delivered_);
+}
+
+void ResumingReader::skip(io::Chunk& chunk) noexcept {
+  const std::uint64_t count = std::min<std::uint64_t>(to_skip_, chunk.size());
+  chunk.consume(static_cast<std::size_t>(count));
+  to_skip_ -= count;
+}
+
+Result<io::Chunk> ResumingReader::read() {
+  for (;;) {
+    Result<io::Chunk> chunk = body_->read();
+    if (!chunk) {
+      if (!chunk.error().retryable()) return chunk;
+      FL_CHECK(reopen(std::move(chunk).error()));
+      continue;
+    }
+    if (!*chunk) return chunk;  // the end; the caller knows whether it came too early
+    skip(*chunk);
+    if (chunk->empty()) continue;
+    delivered_ += chunk->size();
+    failures_ = 0;
+    return chunk;
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<io::BlobReader>> open_blob_download(Exchange& exchange, http::Caller& caller,
+                                                           const std::string& repository, const oci::Descriptor& blob,
+                                                           io::ChunkQueue& queue) {
+  Call call{.path = fmt::format("/v2/{}/blobs/{}", repository, blob.digest.to_string()),
+            .access = pull_access(repository),
+            .what = fmt::format("GET blob {}@{}", repository, blob.digest.to_string())};
+  auto reader = std::make_unique<ResumingReader>(exchange, caller, std::move(call), blob.size, queue);
+  FL_CHECK(reader->open());
+  return std::unique_ptr<io::BlobReader>(std::move(reader));
+}
+
+}  // namespace freightliner::registry

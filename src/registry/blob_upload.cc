@@ -1,0 +1,137 @@
+#include "registry/blob_upload.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "registry/access.h"
+#include "registry/upload_cancel.h"
+#include "registry/upload_writer.h"
+
+namespace freightliner::registry {
+namespace {
+
+// A registry that asks for larger chunks than this gets the blob in one piece.
+constexpr std::uint64_t kMaxMinimumChunk = 1ULL << 40;
+
+std::uint64_t number_header(const http::Response& response, std::string_view name) {
+  const auto text = response.headers.find(name);
+  std::uint64_t value = 0;
+  if (!text) return 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+  return error == std::errc() ? value : 0;
+}
+
+}  // namespace
+
+Result<bool> BlobUploads::has(http::Caller& caller, const std::string& repository, const oci::Descriptor& blob,
+                              bool write) {
+  Call call{.method = http::Method::kHead,
+            .path = fmt::format("/v2/{}/blobs/{}", repository, blob.digest.to_string()),
+            .access = access_for(repository, write),
+            .what = fmt::format("HEAD blob {}@{}", repository, blob.digest.to_string())};
+  FL_TRY(const http::Response response, exchange_.send(caller, call));
+  // 405: can't be asked. 403 for what a push may create: Artifactory's "not there".
+  if (response.status == 404 || response.status == 405 || (write && response.status == 403)) return false;
+  if (!response.ok()) return fail(exchange_.error_of(response, call.what));
+  // A blob of another length under this digest is none that we may count on.
+  const bool told = response.headers.find("Content-Length").has_value();
+  const bool present = !told || number_header(response, "Content-Length") == blob.size;
+  if (present && write) self_mount_.saw_present(repository, blob.digest);
+  return present;
+}
+
+Result<UploadSession> BlobUploads::session_of(const http::Response& response, const Call& call,
+                                              const std::string& repository, const oci::Descriptor& blob) const {
+  FL_TRY(http::Url location, exchange_.resolve_target(response, response.headers.find("Location"), call.what));
+  const std::uint64_t minimum = number_header(response, "OCI-Chunk-Min-Length");
+  return UploadSession{repository, blob, std::move(location), minimum > kMaxMinimumChunk ? blob.size : minimum};
+}
+
+Result<BlobUploads::MountAnswer> BlobUploads::mount(http::Caller& caller, const std::string& repository,
+                                                    const oci::Descriptor& blob, const oci::Digest& digest,
+                                                    const std::string& from) {
+  const Call call{.method = http::Method::kPost,
+                  .path = fmt::format("/v2/{}/blobs/uploads/?mount={}&from={}", repository,
+                                      http::percent_encode(digest.to_string()), http::percent_encode(from)),
+                  .access = from == repository ? push_access(repository) : mount_access(repository, from),
+                  .what = fmt::format("POST mount {}@{} from {}", repository, digest.to_string(), from)};
+  Result<http::Response> response = exchange_.send(caller, call);
+  if (!response) {
+    // A mount is a favour: what it fails with (no access to the other repository, say) is not the copy's failure.
+    if (response.error().code() == ErrorCode::kCancelled || response.error().code() == ErrorCode::kTls) {
+      return fail(std::move(response).error());
+    }
+    exchange_.services().log.debug("{}: {}", call.what, response.error().describe());
+    return MountAnswer{};
+  }
+  if (response->status == 201) return MountAnswer{true, std::nullopt};
+  if (response->status != 202) return MountAnswer{};
+  FL_TRY(UploadSession session, session_of(*response, call, repository, blob));
+  return MountAnswer{false, std::move(session)};
+}
+
+Result<UploadSession> BlobUploads::start(http::Caller& caller, const std::string& repository,
+                                         const oci::Descriptor& blob) {
+  const Call call{.method = http::Method::kPost,
+                  .path = fmt::format("/v2/{}/blobs/uploads/", repository),
+                  .access = push_access(repository),
+                  .what = fmt::format("POST upload {}@{}", repository, blob.digest.to_string())};
+  FL_TRY(const http::Response response, exchange_.send(caller, call));
+  if (response.status != 202) return fail(exchange_.error_of(response, call.what));
+  return session_of(response, call, repository, blob);
+}
+
+BlobStart BlobUploads::uploading(http::Caller& caller, UploadSession session) {
+  const oci::Digest digest = session.blob.digest;
+  const std::string repository = session.repository;
+  const auto committed = [this, repository, digest] { self_mount_.saw_present(repository, digest); };
+  return {BlobStart::State::kUploading, make_upload_writer(exchange_, caller, std::move(session), chunk_size_, committed)};
+}
+
+Result<BlobStart> BlobUploads::begin_after_head(http::Caller& caller, const std::string& repository,
+                                                const oci::Descriptor& blob, std::optional<UploadSession> session) {
+  Result<bool> present = has(caller, repository, blob, true);
+  if (!present || *present) {
+    if (session) cancel_upload(exchange_, caller, *session);
+    FL_CHECK(present ? Status() : Status(fail(std::move(present).error())));
+    return BlobStart{BlobStart::State::kPresent};
+  }
+  if (!session) {
+    FL_TRY(session, start(caller, repository, blob));
+  }
+  return uploading(caller, *std::move(session));
+}
+
+Result<BlobStart> BlobUploads::begin_where_mounts_tell(http::Caller& caller, const std::string& repository,
+                                                       const oci::Descriptor& blob) {
+  FL_TRY(MountAnswer answer, mount(caller, repository, blob, blob.digest, repository));
+  if (answer.mounted) return BlobStart{BlobStart::State::kPresent};
+  if (answer.session) return uploading(caller, *std::move(answer.session));
+  return begin_after_head(caller, repository, blob, std::nullopt);
+}
+
+Result<BlobStart> BlobUploads::begin(http::Caller& caller, const std::string& repository, const oci::Descriptor& blob,
+                                     const std::optional<std::string>& mount_from) {
+  std::optional<UploadSession> session;
+  if (mount_from && *mount_from != repository) {
+    FL_TRY(MountAnswer answer, mount(caller, repository, blob, blob.digest, *mount_from));
+    if (answer.mounted) return BlobStart{BlobStart::State::kMounted};
+    session = std::move(answer.session);
+  } else {
+    if (self_mount_.verdict() == SelfMountKnowledge::Verdict::kUnknown) {
+      if (const auto known = self_mount_.take_question(repository)) {
+        FL_TRY(MountAnswer answer, mount(caller, repository, blob, *known, repository));
+        answer.mounted ? self_mount_.tells() : self_mount_.does_not_tell();
+        session = std::move(answer.session);
+      }
+    }
+    if (self_mount_.verdict() == SelfMountKnowledge::Verdict::kTells) {
+      return begin_where_mounts_tell(caller, repository, blob);
+    }
+  }
+  // A session that a refused mount brought is as good as a new one, but first it must be known that it is needed.
+  return begin_after_head(caller, repository, blob, std::move(session));
+}
+
+}  // namespace freightliner::registry

@@ -1,0 +1,171 @@
+#include "registry/exchange.h"
+
+#include <fmt/format.h>
+
+#include "freightliner/base/text.h"
+#include "freightliner/base/random.h"
+#include "registry/response_error.h"
+
+namespace freightliner::registry {
+namespace {
+
+constexpr int kMaxRedirects = 10;
+constexpr int kMaxChallenges = 2;
+constexpr std::size_t kMaxWarnings = 100;
+
+bool is_redirect(int status) noexcept {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+bool may_follow(http::Method method, int status) noexcept {
+  const bool reads = method == http::Method::kGet || method == http::Method::kHead;
+  // 301 to 303 would turn a POST into a GET: nothing that we send means the same then.
+  return reads ? is_redirect(status) : status == 307 || status == 308;
+}
+
+}  // namespace
+
+Exchange::Exchange(const RegistryOptions& options, auth::Authenticator& authenticator, RegistryServices services)
+    : options_(options),
+      authenticator_(authenticator),
+      services_(services),
+      endpoint_(options.registry, options.plain_http) {}
+
+Result<http::Response> Exchange::send(http::Caller& caller, const Call& call) {
+  return send(caller, call, [&](const http::Request& request) { return caller.session.perform(request, caller.stop); });
+}
+
+Result<http::Response> Exchange::send(http::Caller& caller, const Call& call, const Attempt& attempt) {
+  for (int number = 1;; ++number) {
+    Result<http::Response> response = attempt_once(caller, call, attempt);
+    if (!response && !response.error().retryable()) return fail(std::move(response).error().with_context(call.what));
+    if (response) {
+      show_warnings(*response);
+      Error error = error_of(*response, call.what);
+      // A 5xx with a code that says why is an answer: response_error() has made it something else than temporary.
+      if (response->ok() || !error.retryable()) return response;
+      response = fail(std::move(error));
+    }
+    FL_CHECK(wait_before_retry(caller, response.error(), number, call.what));
+  }
+}
+
+Status Exchange::wait_before_retry(http::Caller& caller, const Error& error, int attempt, std::string_view what) {
+  const auto delay = options_.retry.next_delay(attempt, error.retry_after(), random_unit());
+  if (!delay) {
+    std::string message = fmt::format("{} (gave up after {} attempt{})", error.message(), attempt, attempt == 1 ? "" : "s");
+    Error last(error.code(), std::move(message));
+    return fail(std::move(last).with_http_status(error.http_status()));
+  }
+  services_.log.info("{}: {}; trying again in {}", what, error.message(), format_duration(*delay));
+  services_.progress.retries.fetch_add(1, std::memory_order_relaxed);
+  if (error.retry_after() || error.http_status() == 429) {
+    services_.governor.pause(host(), *delay);
+    return {};
+  }
+  if (!services_.clock.sleep_for(*delay, caller.stop)) return fail(ErrorCode::kCancelled, "stopped");
+  return {};
+}
+
+Result<http::Response> Exchange::attempt_once(http::Caller& caller, const Call& call, const Attempt& attempt) {
+  FL_CHECK(services_.governor.wait_until_open(host(), caller.stop));
+  Result<http::Response> response = authorized(caller, call, attempt);
+  // Nothing was sent but a TLS greeting, so no credential was either.
+  if (!response && response.error().reason() == ErrorReason::kNotTls && !call.url && endpoint_.fall_back_to_http()) {
+    services_.log.debug("{} does not speak TLS: using http on loopback", host());
+    response = authorized(caller, call, attempt);
+  }
+  if (!response) return response;
+  if (!is_redirect(response->status)) return response;
+  return follow(caller, call, *std::move(response), attempt);
+}
+
+Result<http::Request> Exchange::prepare(http::Caller& caller, const Call& call) {
+  FL_TRY(const http::Url own, endpoint_.url(call.path));
+  http::Request request{
+      .method = call.method, .url = call.url.value_or(own), .headers = call.headers, .body = call.body,
+      .max_response_bytes = call.max_response_bytes};
+  if (request.url.origin() != own.origin()) {
+    request.refuse_local_addresses = true;
+    request.trusted_address = address_.with([](const std::string& address) { return address; });
+    return request;
+  }
+  FL_TRY(const std::optional<std::string> authorization,
+         authenticator_.authorization(caller.session, call.access, caller.stop));
+  if (authorization) request.headers.add("Authorization", *authorization);
+  return request;
+}
+
+Result<http::Response> Exchange::authorized(http::Caller& caller, const Call& call, const Attempt& attempt) {
+  FL_TRY(http::Request request, prepare(caller, call));
+  for (int challenges = 0;; ++challenges) {
+    FL_TRY(http::Response response, attempt(request));
+    if (!request.refuse_local_addresses) remember_address(response);
+    if (response.status != 401 || request.refuse_local_addresses) return response;
+    const std::optional<std::string> sent = request.headers.find("Authorization");
+    if (challenges == kMaxChallenges) return fail(error_of(response, call.what));
+    FL_TRY(std::string authorization,
+           authenticator_.answer_challenge(caller.session, response, call.access, sent, caller.stop));
+    request.headers = call.headers;
+    request.headers.add("Authorization", std::move(authorization));
+  }
+}
+
+void Exchange::learn_from_refusal(http::Caller& caller, const http::Response& refused, const Call& call,
+                                  const http::Request& sent) {
+  const auto answer = authenticator_.answer_challenge(caller.session, refused, call.access,
+                                                      sent.headers.find("Authorization"), caller.stop);
+  if (!answer) services_.log.debug("{}: {}", call.what, answer.error().describe());
+}
+
+Result<http::Response> Exchange::follow(http::Caller& caller, const Call& call, http::Response response,
+                                        const Attempt& attempt) {
+  const http::Origin own = response.url.origin();
+  for (int hops = 0; is_redirect(response.status); ++hops) {
+    if (!may_follow(call.method, response.status)) return fail(error_of(response, call.what));
+    if (hops == kMaxRedirects) {
+      return fail(ErrorCode::kProtocol, fmt::format("{}: more than {} redirects", call.what, kMaxRedirects));
+    }
+    FL_TRY(const http::Url target, resolve_target(response, response.headers.find("Location"), call.what));
+    Call next = call;
+    next.url = target;
+    // prepare() binds the authorization to the registry's own origin; another origin is asked without any, and its
+    // challenge is not answered.
+    FL_TRY(response, authorized(caller, next, attempt));
+  }
+  return response;
+}
+
+Result<http::Url> Exchange::resolve_target(const http::Response& response, const std::optional<std::string>& target,
+                                           std::string_view what) const {
+  if (!target) return fail(ErrorCode::kProtocol, fmt::format("{}: the registry's answer has no Location", what));
+  FL_TRY(http::Url url, response.url.resolve(*target));
+  if (response.url.is_https() && !url.is_https()) {
+    return fail(ErrorCode::kTls, fmt::format("{}: refused to go on from https to {}", what, url.redacted()));
+  }
+  return url;
+}
+
+Error Exchange::error_of(const http::Response& response, std::string_view what) const {
+  return response_error(response, what, services_.clock.wall_time());
+}
+
+void Exchange::remember_address(const http::Response& response) {
+  if (response.remote_address.empty()) return;
+  address_.with([&](std::string& address) {
+    if (address != response.remote_address) address = response.remote_address;
+  });
+}
+
+// RFC 7234, section 5.5: `299 - "text"`; the distribution spec uses it to announce changes.
+void Exchange::show_warnings(const http::Response& response) {
+  for (const std::string& value : response.headers.find_all("Warning")) {
+    if (!value.starts_with("299")) continue;
+    const std::string text = printable(value, 300);
+    const bool fresh = shown_warnings_.with(
+        [&](auto& shown) { return shown.size() < kMaxWarnings && shown.insert(text).second; });
+    if (fresh) services_.log.warn("{} says: {}", host(), text);
+  }
+}
+
+}  // namespace freightliner::registry

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <functional>
+#include <set>
+#include <string>
+
+#include "freightliner/base/guarded.h"
+#include "freightliner/registry/registry_client.h"
+#include "registry/endpoint.h"
+
+namespace freightliner::registry {
+
+/// A request to the registry, before it is known under which scheme and with which authorization it goes out.
+struct Call {
+  http::Method method = http::Method::kGet;
+  std::string path = {};                           // "/v2/…"
+  std::optional<http::Url> url = std::nullopt;     // instead of `path`: a Location or Link
+  http::Headers headers = {};
+  std::string body = {};
+  std::uint64_t max_response_bytes = http::kMaxSmallBodyBytes;
+  auth::Access access = {};
+  /// What is being done, for errors: "GET manifest library/alpine:latest".
+  std::string what = {};
+};
+
+/// Sends calls: waits for the host's pause, authorizes, follows redirects with the authorization bound to its origin, tries
+/// again what may be tried again. Safe from any thread.
+class Exchange {
+ public:
+  /// Performs one request; what it returns for a stream is the head.
+  using Attempt = std::function<Result<http::Response>(const http::Request&)>;
+
+  Exchange(const RegistryOptions& options, auth::Authenticator& authenticator, RegistryServices services);
+
+  /// Returns the final answer, whatever its status, but for 401 that can't be helped, 429 and passing 5xx, which are errors
+  /// when all attempts are used up.
+  Result<http::Response> send(http::Caller& caller, const Call& call);
+  Result<http::Response> send(http::Caller& caller, const Call& call, const Attempt& attempt);
+
+  /// A request for a URL that the registry named, with the authorization only where it is the registry's own origin. For
+  /// bodies that stream, which are not sent through send().
+  Result<http::Request> prepare(http::Caller& caller, const Call& call);
+  /// Learns from a 401 to a streaming request, so that the next try carries a fresh token.
+  void learn_from_refusal(http::Caller& caller, const http::Response& refused, const Call& call,
+                          const http::Request& sent);
+
+  Error error_of(const http::Response& response, std::string_view what) const;
+  /// Resolves a Location or Link of an answer. Errors: kProtocol for a missing one, kTls for a downgrade to http.
+  Result<http::Url> resolve_target(const http::Response& response, const std::optional<std::string>& target,
+                                   std::string_view what) const;
+
+  const RegistryServices& services() const noexcept { return services_; }
+  const http::RetryPolicy& retry() const noexcept { return options_.retry; }
+  const std::string& host() const noexcept { return endpoint_.host(); }
+
+ private:
+  Result<http::Response> attempt_once(http::Caller& caller, const Call& call, const Attempt& attempt);
+  Result<http::Response> follow(http::Caller& caller, const Call& call, http::Response response, const Attempt& attempt);
+  Result<http::Response> authorized(http::Caller& caller, const Call& call, const Attempt& attempt);
+  Status wait_before_retry(http::Caller& caller, const Error& error, int attempt, std::string_view what);
+  void show_warnings(const http::Response& response);
+  void remember_address(const http::Response& response);
+
+  RegistryOptions options_;
+  auth::Authenticator& authenticator_;
+  RegistryServices services_;
+  Endpoint endpoint_;
+  Guarded<std::set<std::string>> shown_warnings_;
+  Guarded<std::string> address_;  // of the registry, as last seen
+};
+
+}  // namespace freightliner::registry

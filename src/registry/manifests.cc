@@ -1,0 +1,167 @@
+#include "registry/manifests.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "freightliner/base/text.h"
+#include "freightliner/io/hasher.h"
+#include "freightliner/oci/media_type.h"
+#include "freightliner/oci/reference.h"
+#include "registry/access.h"
+#include "registry/link.h"
+#include "registry/response_error.h"
+
+namespace freightliner::registry {
+namespace {
+
+constexpr int kMaxPages = 10'000;
+constexpr std::size_t kMaxReferrers = 100'000;
+
+Call manifest_call(http::Method method, const std::string& repository, const std::string& reference, bool write) {
+  Call call{.method = method,
+            .path = fmt::format("/v2/{}/manifests/{}", repository, reference),
+            .max_response_bytes = http::kMaxManifestBytes,
+            .access = access_for(repository, write),
+            .what = fmt::format("{} manifest {}:{}", http::to_string(method), repository, reference)};
+  if (method != http::Method::kPut) call.headers.add("Accept", oci::kManifestAccept);
+  // Bytes are what the digest is of: no encoding on the way.
+  if (method == http::Method::kGet) call.headers.add("Accept-Encoding", "identity");
+  return call;
+}
+
+// 403 for what a push may create is Artifactory's "not there"; the PUT will tell where it is meant as a refusal.
+bool is_absent(int status, bool write) noexcept { return status == 404 || (write && status == 403); }
+
+std::optional<oci::Descriptor> descriptor_from_headers(const http::Response& response) {
+  const auto digest_text = response.headers.find("Docker-Content-Digest");
+  const auto length_text = response.headers.find("Content-Length");
+  const auto type = response.headers.find("Content-Type");
+  if (!digest_text || !length_text || !type) return std::nullopt;
+  auto digest = oci::Digest::parse(*digest_text);
+  std::uint64_t size = 0;
+  const auto [end, error] = std::from_chars(length_text->data(), length_text->data() + length_text->size(), size);
+  if (!digest || error != std::errc() || end != length_text->data() + length_text->size()) return std::nullopt;
+  return oci::Descriptor{.media_type = oci::bare_media_type(*type), .digest = *digest, .size = size};
+}
+
+}  // namespace
+
+Result<std::optional<oci::Descriptor>> Manifests::head(http::Caller& caller, const std::string& repository,
+                                                       const std::string& reference, bool write) {
+  const Call call = manifest_call(http::Method::kHead, repository, reference, write);
+  FL_TRY(const http::Response response, exchange_.send(caller, call));
+  if (is_absent(response.status, write)) return std::nullopt;
+  if (response.ok()) {
+    auto descriptor = descriptor_from_headers(response);
+    if (descriptor && (descriptor->size > 0 || descriptor->media_type.empty())) return descriptor;
+  } else if (response.status != 405) {
+    return fail(exchange_.error_of(response, call.what));
+  }
+  // HEAD is not supported, or tells too little: the content tells.
+  FL_TRY(const std::optional<oci::RawManifest> manifest, get(caller, repository, reference, write));
+  if (!manifest) return std::nullopt;
+  return manifest->descriptor();
+}
+
+Result<std::optional<oci::RawManifest>> Manifests::get(http::Caller& caller, const std::string& repository,
+                                                       const std::string& reference, bool write) {
+  const Call call = manifest_call(http::Method::kGet, repository, reference, write);
+  FL_TRY(http::Response response, exchange_.send(caller, call));
+  if (is_absent(response.status, write)) return std::nullopt;
+  if (!response.ok()) return fail(exchange_.error_of(response, call.what));
+  if (const auto encoding = response.headers.find("Content-Encoding"); encoding && *encoding != "identity") {
+    return fail(ErrorCode::kProtocol,
+                fmt::format("{}: the registry sent Content-Encoding {}, which nobody asked for", call.what, printable(*encoding, 40)));
+  }
+  const auto pinned = oci::Digest::parse(reference);
+  const auto header_text = response.headers.find("Docker-Content-Digest");
+  const auto header = header_text ? oci::Digest::parse(*header_text) : oci::Digest::parse({});
+  const auto algorithm = pinned   ? pinned->algorithm()
+                         : header ? header->algorithm()
+                                  : oci::DigestAlgorithm::kSha256;
+  const oci::Digest digest = io::digest_of(response.body, algorithm);
+  if (pinned && digest != *pinned) {
+    return fail(ErrorCode::kIntegrity, fmt::format("{}: the registry sent other bytes, with digest {}", call.what, digest.to_string()));
+  }
+  if (header && *header != digest) {
+    exchange_.services().log.warn("{}: the registry's Docker-Content-Digest {} is wrong, the content has {}", call.what,
+                                  header->to_string(), digest.to_string());
+  }
+  auto media_type = oci::detect_media_type(response.headers.find("Content-Type").value_or(""), response.body);
+  if (!media_type) return fail(std::move(media_type).error().with_context(call.what));
+  return oci::RawManifest(std::move(response.body), *std::move(media_type), digest);
+}
+
+Result<PutManifestResult> Manifests::put(http::Caller& caller, const std::string& repository,
+                                         const std::string& reference, const oci::RawManifest& manifest) {
+  Call call = manifest_call(http::Method::kPut, repository, reference, true);
+  call.max_response_bytes = http::kMaxSmallBodyBytes;
+  call.headers.add("Content-Type", manifest.media_type());
+  call.body = manifest.bytes();
+  FL_TRY(const http::Response response, exchange_.send(caller, call));
+  if (response.status != 201 && response.status != 200) {
+    return refused(caller, repository, reference, manifest, response);
+  }
+  if (const auto text = response.headers.find("Docker-Content-Digest")) {
+    const auto stored = oci::Digest::parse(*text);
+    if (stored && stored->algorithm() == manifest.digest().algorithm() && *stored != manifest.digest()) {
+      return fail(ErrorCode::kIntegrity, fmt::format("{}: sent {}, the registry stored {}", call.what,
+                                                     manifest.digest().to_string(), stored->to_string()));
+    }
+  }
+  return PutManifestResult{.subject_indexed = response.headers.find("OCI-Subject").has_value()};
+}
+
+// An immutable tag is refused in many ways (400, 409, 412). Where it names what we wanted to write, all is well.
+Result<PutManifestResult> Manifests::refused(http::Caller& caller, const std::string& repository,
+                                             const std::string& reference, const oci::RawManifest& manifest,
+                                             const http::Response& response) {
+  const std::string what = fmt::format("PUT manifest {}:{}", repository, reference);
+  Error error = exchange_.error_of(response, what);
+  const bool conflict = response.status == 400 || response.status == 409 || response.status == 412;
+  if (!conflict || !oci::is_valid_tag(reference) || error.reason() != ErrorReason::kNone) return fail(std::move(error));
+  FL_TRY(const auto existing, head(caller, repository, reference, true));
+  if (existing && existing->digest == manifest.digest()) return PutManifestResult{};
+  if (!existing || response.status == 400) return fail(std::move(error));
+  return fail(Error(ErrorCode::kDenied, fmt::format("{}; the tag names {} and can't be moved", error.message(),
+                                                    existing->digest.to_string()))
+                  .with_http_status(response.status)
+                  .with_reason(ErrorReason::kTagExists));
+}
+
+Result<std::optional<std::vector<oci::Descriptor>>> Manifests::referrers(http::Caller& caller,
+                                                                         const std::string& repository,
+                                                                         const oci::Digest& digest) {
+  Call call{.path = fmt::format("/v2/{}/referrers/{}", repository, digest.to_string()),
+            .max_response_bytes = http::kMaxManifestBytes,
+            .access = pull_access(repository),
+            .what = fmt::format("GET referrers {}@{}", repository, digest.to_string())};
+  call.headers.add("Accept", std::string(oci::kOciIndex));
+  std::vector<oci::Descriptor> all;
+  std::set<std::string> seen;
+  for (int page = 0; page < kMaxPages; ++page) {
+    FL_TRY(http::Response response, exchange_.send(caller, call));
+    // Registries without the endpoint answer 404, some 400 or 405; an empty list is 200 (distribution-spec v1.1).
+    if (page == 0 && (response.status == 404 || response.status == 400 || response.status == 405)) return std::nullopt;
+    if (!response.ok()) return fail(exchange_.error_of(response, call.what));
+    const oci::RawManifest raw(std::move(response.body), std::string(oci::kOciIndex), digest);
+    auto content = oci::parse_manifest(raw);
+    if (!content) return fail(std::move(content).error().with_context(call.what));
+    for (oci::Descriptor& child : oci::children_of(*content)) all.push_back(std::move(child));
+    if (all.size() > kMaxReferrers) return fail(ErrorCode::kProtocol, fmt::format("{}: more than {} referrers", call.what, kMaxReferrers));
+    const auto link = next_link(response.headers.find_all("Link"));
+    if (!link) return all;
+    FL_TRY(http::Url next, exchange_.resolve_target(response, link, call.what));
+    if (next.origin() != response.url.origin()) {
+      return fail(ErrorCode::kProtocol, fmt::format("{}: the next page is on another host, {}", call.what, next.origin().to_string()));
+    }
+    if (!seen.insert(next.to_string()).second) {
+      return fail(ErrorCode::kProtocol, fmt::format("{}: the pages form a loop", call.what));
+    }
+    call.url = std::move(next);
+  }
+  return fail(ErrorCode::kProtocol, fmt::format("{}: more than {} pages", call.what, kMaxPages));
+}
+
+}  // namespace freightliner::registry

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "registry/exchange.h"
+
+namespace freightliner::registry {
+
+/// The manifest endpoints. See RegistryClient for the contracts.
+class Manifests {
+ public:
+  explicit Manifests(Exchange& exchange) : exchange_(exchange) {}
+
+  Result<std::optional<oci::Descriptor>> head(http::Caller& caller, const std::string& repository,
+                                              const std::string& reference, bool write);
+  Result<std::optional<oci::RawManifest>> get(http::Caller& caller, const std::string& repository,
+                                              const std::string& reference, bool write);
+  Result<PutManifestResult> put(http::Caller& caller, const std::string& repository, const std::string& reference,
+                                const oci::RawManifest& manifest);
+  Result<std::optional<std::vector<oci::Descriptor>>> referrers(http::Caller& caller, const std::string& repository,
+                                                                const oci::Digest& digest);
+
+ private:
+  Result<PutManifestResult> refused(http::Caller& caller, const std::string& repository, const std::string& reference,
+                                    const oci::RawManifest& manifest, const http::Response& response);
+  Exchange& exchange_;
+};
+
+}  // namespace freightliner::registry

@@ -1,0 +1,239 @@
+#include "registry/upload_writer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "registry/access.h"
+#include "registry/upload_cancel.h"
+
+namespace freightliner::registry {
+namespace {
+
+/// What both ways of uploading share: the session, its cancellation, the closing answer.
+class UploadWriter : public io::BlobWriter {
+ public:
+  UploadWriter(Exchange& exchange, http::Caller& caller, UploadSession session, std::function<void()> committed)
+      : exchange_(exchange), caller_(caller), session_(std::move(session)), committed_(std::move(committed)) {}
+  ~UploadWriter() override { undo(); }
+  UploadWriter(const UploadWriter&) = delete;
+  UploadWriter& operator=(const UploadWriter&) = delete;
+
+  void abort() noexcept override { undo(); }
+
+ protected:
+  /// Opens a PUT or PATCH of `length` bytes at the session's Location.
+  Status open(Call call, std::uint64_t length);
+  Call call(http::Method method) const;
+  Status write_all(io::Chunk chunk);
+  /// Turns a failed write into the error that its cause deserves.
+  Error write_error(Error error);
+  Result<http::Response> finish_body();
+  Status settle(const http::Response& response);
+  Status settle_lost_answer(Error error);
+  /// The closing PUT's URL.
+  http::Url closing_url() const { return session_.location.with_query("digest", session_.blob.digest.to_string()); }
+
+  Exchange& exchange_;
+  http::Caller caller_;
+  UploadSession session_;
+  std::unique_ptr<http::Upload> body_;
+
+ private:
+  void undo() noexcept;
+  Error map(const http::Response& response);
+
+  std::function<void()> committed_;
+  Call open_call_;
+  std::optional<http::Request> open_request_;
+  bool settled_ = false;
+};
+
+Call UploadWriter::call(http::Method method) const {
+  Call call{.method = method,
+            .url = session_.location,
+            .access = push_access(session_.repository),
+            .what = fmt::format("{} upload {}@{}", http::to_string(method), session_.repository,
+                                session_.blob.digest.to_string())};
+  call.headers.add("Content-Type", "application/octet-stream");
+  return call;
+}
+
+Status UploadWriter::open(Call call, std::uint64_t length) {
+  FL_CHECK(exchange_.services().governor.wait_until_open(exchange_.host(), caller_.stop));
+  FL_TRY(open_request_, exchange_.prepare(caller_, call));
+  open_call_ = std::move(call);
+  FL_TRY(body_, caller_.session.upload(*open_request_, length, caller_.stop));
+  return {};
+}
+
+// The statuses that a new session may cure: the token ran out, the session is gone, the offsets differ.
+Error UploadWriter::map(const http::Response& response) {
+  if (response.status == 401 && open_request_) {
+    exchange_.learn_from_refusal(caller_, response, open_call_, *open_request_);
+    return {ErrorCode::kTemporary, open_call_.what + ": the token was refused in mid-upload"};
+  }
+  Error error = exchange_.error_of(response, open_call_.what);
+  if (response.status == 404 || response.status == 416) {
+    return Error(ErrorCode::kTemporary, "the upload session is gone: " + error.message()).with_http_status(response.status);
+  }
+  if (response.status == 429 && error.retry_after()) exchange_.services().governor.pause(exchange_.host(), *error.retry_after());
+  return error;
+}
+
+Error UploadWriter::write_error(Error error) {
+  if (body_ && body_->early_response()) return map(*body_->early_response());
+  return std::move(error).with_context(open_call_.what);
+}
+
+Status UploadWriter::write_all(io::Chunk chunk) {
+  Status written = body_->write(std::move(chunk));
+  if (!written) return fail(write_error(std::move(written).error()));
+  return {};
+}
+
+Result<http::Response> UploadWriter::finish_body() {
+  Result<http::Response> response = body_->finish();
+  body_.reset();
+  if (!response) return fail(std::move(response).error().with_context(open_call_.what));
+  if (!response->ok()) return fail(map(*response));
+  return response;
+}
+
+Status UploadWriter::settle(const http::Response& response) {
+  if (response.status == 202) {
+    return fail(ErrorCode::kProtocol, open_call_.what + ": the registry took the last byte but did not make a blob of it (202)");
+  }
+  if (const auto text = response.headers.find("Docker-Content-Digest")) {
+    const auto stored = oci::Digest::parse(*text);
+    if (stored && stored->algorithm() == session_.blob.digest.algorithm() && *stored != session_.blob.digest) {
+      return fail(ErrorCode::kIntegrity, fmt::format("{}: the registry stored {}", open_call_.what, stored->to_string()));
+    }
+  }
+  settled_ = true;
+  if (committed_) committed_();
+  return {};
+}
+
+// The PUT may have been applied though its answer was lost: asking is cheaper than sending it all again.
+Status UploadWriter::settle_lost_answer(Error error) {
+  if (!error.retryable() || error.http_status() != 0) return fail(std::move(error));
+  const Call head{.method = http::Method::kHead,
+                  .path = fmt::format("/v2/{}/blobs/{}", session_.repository, session_.blob.digest.to_string()),
+                  .access = push_access(session_.repository),
+                  .what = fmt::format("HEAD blob {}@{}", session_.repository, session_.blob.digest.to_string())};
+  const auto answer = exchange_.send(caller_, head);
+  if (!answer || answer->status != 200) return fail(std::move(error));
+  settled_ = true;
+  if (committed_) committed_();
+  return {};
+}
+
+void UploadWriter::undo() noexcept {
+  body_.reset();  // closes the connection of a body that is under way
+  if (settled_) return;
+  settled_ = true;
+  cancel_upload(exchange_, caller_, session_);
+}
+
+/// The whole blob in the closing PUT.
+class MonolithicWriter final : public UploadWriter {
+ public:
+  using UploadWriter::UploadWriter;
+
+  Status write(io::Chunk chunk) override {
+    FL_CHECK(ensure_open());
+    return write_all(std::move(chunk));
+  }
+
+  Status commit() override {
+    FL_CHECK(ensure_open());
+    Result<http::Response> response = finish_body();
+    if (!response) return settle_lost_answer(std::move(response).error());
+    return settle(*response);
+  }
+
+ private:
+  Status ensure_open() {
+    if (body_) return {};
+    Call put = call(http::Method::kPut);
+    put.url = closing_url();
+    return open(std::move(put), session_.blob.size);
+  }
+};
+
+/// PATCH requests of a fixed size, then a closing PUT without a body.
+class ChunkedWriter final : public UploadWriter {
+ public:
+  ChunkedWriter(Exchange& exchange, http::Caller& caller, UploadSession session, std::uint64_t chunk_size,
+                std::function<void()> committed)
+      : UploadWriter(exchange, caller, std::move(session), std::move(committed)), chunk_size_(chunk_size) {}
+
+  Status write(io::Chunk chunk) override;
+  Status commit() override;
+
+ private:
+  Status open_patch();
+  Status close_patch();
+
+  std::uint64_t chunk_size_;
+  std::uint64_t offset_ = 0;      // bytes in completed PATCH requests
+  std::uint64_t patch_left_ = 0;  // bytes that the open PATCH still takes
+  std::uint64_t patch_size_ = 0;
+};
+
+Status ChunkedWriter::open_patch() {
+  patch_size_ = std::min(chunk_size_, session_.blob.size - offset_);
+  patch_left_ = patch_size_;
+  Call patch = call(http::Method::kPatch);
+  // Inclusive, and without "bytes" in front: the distribution spec's own form, not RFC 9110's.
+  patch.headers.add("Content-Range", fmt::format("{}-{}", offset_, offset_ + patch_size_ - 1));
+  return open(std::move(patch), patch_size_);
+}
+
+Status ChunkedWriter::close_patch() {
+  FL_TRY(const http::Response response, finish_body());
+  offset_ += patch_size_;
+  FL_TRY(session_.location, exchange_.resolve_target(response, response.headers.find("Location"), "PATCH upload"));
+  return {};
+}
+
+Status ChunkedWriter::write(io::Chunk chunk) {
+  while (chunk.size() > 0) {
+    if (!body_) FL_CHECK(open_patch());
+    if (chunk.size() < patch_left_) {
+      patch_left_ -= chunk.size();
+      return write_all(std::move(chunk));
+    }
+    // The chunk reaches over the end of this PATCH: its first part goes out from where it lies.
+    const auto part = static_cast<std::size_t>(patch_left_);
+    if (Status sent = body_->write_view(chunk.bytes().first(part)); !sent) return fail(write_error(std::move(sent).error()));
+    chunk.consume(part);
+    patch_left_ = 0;
+    FL_CHECK(close_patch());
+  }
+  return {};
+}
+
+Status ChunkedWriter::commit() {
+  Call put = call(http::Method::kPut);
+  put.url = closing_url();
+  FL_CHECK(open(std::move(put), 0));
+  Result<http::Response> response = finish_body();
+  if (!response) return settle_lost_answer(std::move(response).error());
+  return settle(*response);
+}
+
+}  // namespace
+
+std::unique_ptr<io::BlobWriter> make_upload_writer(Exchange& exchange, http::Caller& caller, UploadSession session,
+                                                   std::uint64_t chunk_size, std::function<void()> committed) {
+  const std::uint64_t chunk = chunk_size == 0 ? 0 : std::max(chunk_size, session.minimum_chunk);
+  if (chunk == 0 || session.blob.size == 0) {
+    return std::make_unique<MonolithicWriter>(exchange, caller, std::move(session), std::move(committed));
+  }
+  return std::make_unique<ChunkedWriter>(exchange, caller, std::move(session), chunk, std::move(committed));
+}
+
+}  // namespace freightliner::registry

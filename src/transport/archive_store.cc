@@ -1,0 +1,183 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <mutex>
+
+#include "freightliner/base/guarded.h"
+#include "freightliner/base/text.h"
+#include "transport/archive_file.h"
+#include "transport/layout_store.h"
+
+namespace freightliner::transport {
+namespace {
+
+/// Which file stood under a name, and in which state; size 0 and inode 0: none.
+struct FileIdentity {
+  dev_t device = 0;
+  ino_t inode = 0;
+  off_t size = 0;
+  time_t seconds = 0;
+  long nanoseconds = 0;
+
+  bool operator==(const FileIdentity&) const = default;
+};
+
+Result<FileIdentity> identify(const ArchivePlace& place) {
+  struct stat status = {};
+  if (fstatat(place.directory.fd(), place.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) {
+    return FileIdentity{status.st_dev, status.st_ino, status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+  }
+  if (errno == ENOENT) return FileIdentity();
+  return fail(io::errno_error(errno, "look at " + printable((place.directory.path() / place.name).native(), 4096)));
+}
+
+/// A layout in an archive: a new file beside the old one, begun at the first write, which takes the old one's place at
+/// finish() together with all blobs and names that the old one had. Nothing is dropped: blobs that no image needs any
+/// more are taken along, as they stay in a directory.
+class ArchiveStore final : public LayoutStore {
+ public:
+  ArchiveStore(std::filesystem::path path, ArchivePlace place, bool create, Logger log)
+      : path_(std::move(path)), place_(std::move(place)), create_(create), log_(log) {}
+  /// Opens what is there. Errors: kProtocol where that is no archive of a layout.
+  Status open_existing();
+
+  Result<std::optional<FileRange>> find(const std::string& name) const override;
+  std::string describe(const std::string& name) const override { return fmt::format("{} in {}", name, shown()); }
+  Result<std::unique_ptr<io::BlobWriter>> begin_blob(const oci::Descriptor& blob) override;
+  Status put(const oci::Digest& digest, ByteSpan bytes) override;
+  Result<LayoutIndex> index() const override;
+  Status change_index(const IndexChange& change, const std::stop_token& stop) override;
+  Status finish(const std::stop_token& stop) override;
+
+ private:
+  struct Pending {
+    /// Once set, it stays until the store is destroyed.
+    std::unique_ptr<ArchiveFile> file;
+    LayoutIndex index;
+  };
+
+  std::string shown() const { return printable(path_.native(), 4096); }
+  Status prepare(Pending& pending) const;
+  Result<ArchiveFile*> file();
+  Status carry_over(ArchiveFile& file, const std::stop_token& stop) const;
+
+  std::filesystem::path path_;
+  ArchivePlace place_;
+  bool create_;
+  Logger log_;
+  FileIdentity old_identity_;
+  std::unique_ptr<const ArchiveFiles> old_;
+  Guarded<Pending> pending_;
+  std::mutex put_mutex_;
+};
+
+Status ArchiveStore::open_existing() {
+  FL_TRY(old_identity_, identify(place_));
+  FL_TRY(std::optional<io::UniqueFd> file, place_.directory.open_file(place_.name));
+  if (!file) return {};
+  FL_TRY(const std::uint64_t size, io::file_size(*file));
+  if (size == 0) return {};  // as mktemp(1) makes it
+  FL_TRY(old_, ArchiveFiles::read(*std::move(file), path_));
+  FL_TRY(const bool is_layout, has_version(*old_));
+  FL_TRY(std::optional<LayoutIndex> index, read_index(*old_));
+  if (!is_layout || !index) {
+    return fail(ErrorCode::kProtocol, fmt::format("{} is a tar of something else: it has no {}, and is not overwritten",
+                                                  shown(), is_layout ? kIndexFile : kVersionFile));
+  }
+  pending_.with([&](Pending& pending) { pending.index = *std::move(index); });
+  return {};
+}
+
+Status ArchiveStore::prepare(Pending& pending) const {
+  if (!create_) return fail(ErrorCode::kInternal, fmt::format("{} was not opened for writing", shown()));
+  if (pending.file) return {};
+  FL_TRY(pending.file, ArchiveFile::create(place_.directory, place_.name, shown()));
+  return {};
+}
+
+Result<ArchiveFile*> ArchiveStore::file() {
+  return pending_.with([&](Pending& pending) -> Result<ArchiveFile*> {
+    FL_CHECK(prepare(pending));
+    return pending.file.get();
+  });
+}
+
+Result<std::optional<FileRange>> ArchiveStore::find(const std::string& name) const {
+  const ArchiveFile* const written = pending_.with([](const Pending& pending) { return pending.file.get(); });
+  if (written != nullptr) {
+    if (auto range = written->find(name)) return range;
+  }
+  return old_ ? old_->find(name) : std::optional<FileRange>();
+}
+
+Result<std::unique_ptr<io::BlobWriter>> ArchiveStore::begin_blob(const oci::Descriptor& blob) {
+  FL_TRY(ArchiveFile* const archive, file());
+  return archive->begin_member(blob_name(blob.digest), blob.size);
+}
+
+Status ArchiveStore::put(const oci::Digest& digest, ByteSpan bytes) {
+  FL_TRY(ArchiveFile* const archive, file());
+  // One after the other: two threads may bring the same manifest, and the second finds it there.
+  const std::lock_guard lock(put_mutex_);
+  return archive->put_member(blob_name(digest), bytes);
+}
+
+Result<LayoutIndex> ArchiveStore::index() const {
+  return pending_.with([](const Pending& pending) { return pending.index; });
+}
+
+Status ArchiveStore::change_index(const IndexChange& change, const std::stop_token&) {
+  return pending_.with([&](Pending& pending) -> Status {
+    LayoutIndex changed = pending.index;
+    if (!change(changed)) return {};
+    FL_CHECK(prepare(pending));
+    pending.index = std::move(changed);
+    return {};
+  });
+}
+
+Status ArchiveStore::carry_over(ArchiveFile& file, const std::stop_token& stop) const {
+  if (!old_) return {};
+  for (const oci::Digest& digest : old_->blobs()) {
+    const std::string name = blob_name(digest);
+    if (file.find(name)) continue;  // written anew
+    FL_TRY(const std::optional<FileRange> range, old_->find(name));
+    if (range) FL_CHECK(file.copy_member(name, *range, describe(name), stop));
+  }
+  return {};
+}
+
+Status ArchiveStore::finish(const std::stop_token& stop) {
+  ArchiveFile* archive = nullptr;
+  std::string index;
+  pending_.with([&](const Pending& pending) {
+    archive = pending.file.get();
+    index = pending.index.serialize();
+  });
+  if (archive == nullptr) return {};
+  FL_CHECK(carry_over(*archive, stop));
+  FL_CHECK(archive->put_member(kIndexFile, as_bytes(index)));
+  FL_CHECK(archive->put_member(kVersionFile, as_bytes(kVersionText)));
+  // What another run wrote since is not in the new file, and must not be lost.
+  FL_TRY(const FileIdentity now, identify(place_));
+  if (now != old_identity_) {
+    return fail(ErrorCode::kLocked,
+                fmt::format("{} was changed by another program meanwhile: run this again", shown()));
+  }
+  FL_CHECK(archive->finish());
+  log_.debug("wrote {}", shown());
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LayoutStore>> open_archive_store(const std::filesystem::path& path, bool create, Logger log) {
+  FL_TRY(ArchivePlace place, locate_archive(path));
+  auto store = std::make_unique<ArchiveStore>(path, std::move(place), create, log);
+  FL_CHECK(store->open_existing());
+  return std::unique_ptr<LayoutStore>(std::move(store));
+}
+
+}  // namespace freightliner::transport

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <stop_token>
+
+#include "freightliner/base/log.h"
+#include "freightliner/io/blob_writer.h"
+#include "freightliner/transport/image_name.h"
+#include "transport/layout_files.h"
+
+namespace freightliner::transport {
+
+/// A layout that is written to: what differs between a directory and an archive. It finds what was committed as well as
+/// what was there before. Safe from any thread, but for finish(); outlives the writers it gives out.
+class LayoutStore : public LayoutFiles {
+ public:
+  /// Changes the index and tells whether anything changed. May be called again on a newer index.
+  using IndexChange = std::function<bool(LayoutIndex&)>;
+
+  /// Null where the blob came to be there meanwhile.
+  virtual Result<std::unique_ptr<io::BlobWriter>> begin_blob(const oci::Descriptor& blob) = 0;
+  /// Stores a small blob whole.
+  virtual Status put(const oci::Digest& digest, ByteSpan bytes) = 0;
+  /// The index as it is now; an empty one where there is none.
+  virtual Result<LayoutIndex> index() const = 0;
+  virtual Status change_index(const IndexChange& change, const std::stop_token& stop) = 0;
+  virtual Status finish(const std::stop_token& stop) = 0;
+};
+
+/// With `create` false nothing is made: every change fails. Errors: kProtocol for a place that holds something else.
+Result<std::unique_ptr<LayoutStore>> open_directory_store(const std::filesystem::path& path, bool create, Logger log);
+Result<std::unique_ptr<LayoutStore>> open_archive_store(const std::filesystem::path& path, bool create, Logger log);
+
+}  // namespace freightliner::transport

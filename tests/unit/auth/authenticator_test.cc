@@ -1,0 +1,465 @@
+#include "freightliner/auth/authenticator.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "auth/base64.h"
+#include "support/manual_clock.h"
+#include "support/scripted_server.h"
+#include "auth/helper_scripts.h"
+#include "freightliner/base/guarded.h"
+#include "freightliner/http/session.h"
+
+namespace freightliner::auth {
+namespace {
+
+using Answer = test::ScriptedServer::Answer;
+
+const std::string kSecret = "c4n4ry-s3cret";
+const std::stop_token kNoStop;
+
+std::string token_json(const std::string& token) {
+  return R"({"token":")" + token + R"(","expires_in":300})";
+}
+
+// Collects everything that is logged, to look for secrets in it.
+class CollectingSink final : public LogSink {
+ public:
+  void write(LogLevel /*level*/, std::string_view message) override {
+    text_.with([&](std::string& text) { text += message; });
+  }
+  std::string text() const {
+    return text_.with([](const std::string& text) { return text; });
+  }
+
+ private:
+  Guarded<std::string> text_;
+};
+
+// A registry that is only a name and its 401, and a token server that is real.
+class AuthenticatorTest : public testing::Test {
+ protected:
+  void use_credential(Credential credential) {
+    CredentialStoreOptions options;
+    options.explicit_credential = std::move(credential);
+    credentials_ = std::make_unique<CredentialStore>(options, log_);
+  }
+  Authenticator& make(const std::string& registry, std::set<std::string> token_hosts = {}) {
+    if (!credentials_) credentials_ = std::make_unique<CredentialStore>(CredentialStoreOptions(), log_);
+    registry_ = registry;
+    authenticator_ = std::make_unique<Authenticator>(AuthenticatorOptions{registry, std::move(token_hosts)},
+                                                     *credentials_, clock_, log_);
+    return *authenticator_;
+  }
+  http::Response unauthorized(const std::vector<std::string>& challenges, const std::string& scheme = "http") const {
+    http::Response response{
+        401, {}, {}, *http::Url::parse(scheme + "://" + registry_ + "/v2/x/manifests/1"), "127.0.0.1"};
+    for (const std::string& challenge : challenges) response.headers.add("WWW-Authenticate", challenge);
+    return response;
+  }
+  static std::string bearer(const std::string& realm, const std::string& rest = R"(,service="svc")") {
+    return R"(Bearer realm=")" + realm + '"' + rest;
+  }
+  Result<std::string> answer(const std::vector<std::string>& challenges, const std::optional<std::string>& sent = {},
+                             const Access& access = {"x", {"repository:x:pull"}}) {
+    return authenticator_->answer_challenge(session_, unauthorized(challenges), access, sent, kNoStop);
+  }
+  Result<std::optional<std::string>> first_try(const Access& access = {"x", {"repository:x:pull"}}) {
+    return authenticator_->authorization(session_, access, kNoStop);
+  }
+  void expect_error(const Result<std::string>& result, ErrorCode code, const std::string& part) {
+    ASSERT_FALSE(result);
+    EXPECT_EQ(to_string(result.error().code()), to_string(code)) << result.error().describe();
+    EXPECT_NE(result.error().describe().find(part), std::string::npos) << result.error().describe();
+    EXPECT_EQ(result.error().describe().find(kSecret), std::string::npos) << result.error().describe();
+  }
+  void TearDown() override {
+    EXPECT_EQ(sink_.text().find(kSecret), std::string::npos);
+    EXPECT_EQ(sink_.text().find(base64_encode("user:" + kSecret)), std::string::npos);
+  }
+
+  CollectingSink sink_;
+  Logger log_{&sink_, LogLevel::kDebug};
+  test::ManualClock clock_;
+  http::SharedCaches caches_;
+  http::Session session_{http::SessionOptions{}, caches_, log_};
+  std::unique_ptr<CredentialStore> credentials_;
+  std::unique_ptr<Authenticator> authenticator_;
+  std::string registry_;
+};
+
+TEST_F(AuthenticatorTest, KnowsNothingBeforeTheFirstChallenge) {
+  use_credential({"user", kSecret, ""});
+  make("reg.example");
+  const auto value = first_try();
+  ASSERT_TRUE(value);
+  EXPECT_FALSE(value->has_value());
+}
+
+TEST_F(AuthenticatorTest, FetchesATokenAndUsesItFromThenOn) {
+  std::atomic<int> count{0};
+  test::ScriptedServer server([&](const test::SeenRequest&) { return Answer{200, token_json("t" + std::to_string(++count))}; });
+  use_credential({"user", kSecret, ""});
+  make(server.host());
+  EXPECT_EQ(*answer({bearer(server.url("/token?fixed=1"))}, {}, {"x", {"repository:x:pull,push", "repository:y:pull"}}),
+            "Bearer t1");
+  const auto requests = server.requests();
+  ASSERT_EQ(requests.size(), 1U);
+  EXPECT_EQ(requests[0].method, "GET");
+  EXPECT_EQ(requests[0].target,
+            "/token?fixed=1&service=svc&scope=repository%3Ax%3Apull%2Cpush&scope=repository%3Ay%3Apull&account=user");
+  EXPECT_EQ(requests[0].header("authorization"), "Basic " + base64_encode("user:" + kSecret));
+
+  EXPECT_EQ(**first_try({"x", {"repository:x:pull,push", "repository:y:pull"}}), "Bearer t1");
+  EXPECT_EQ(**first_try(), "Bearer t2");  // another scope set
+  clock_.advance(Duration(269'000));
+  EXPECT_EQ(**first_try(), "Bearer t2");
+  clock_.advance(Duration(2'000));
+  EXPECT_EQ(**first_try(), "Bearer t3");
+}
+
+TEST_F(AuthenticatorTest, AnonymousTokensAreFetchedWithoutCredentials) {
+  test::ScriptedServer server([](const test::SeenRequest&) { return Answer{200, R"({"access_token":"anon"})"}; });
+  make(server.host());
+  EXPECT_EQ(*answer({bearer(server.url("/token"), "")}), "Bearer anon");
+  ASSERT_EQ(server.requests().size(), 1U);
+  EXPECT_EQ(server.requests()[0].target, "/token?scope=repository%3Ax%3Apull");
+  EXPECT_EQ(server.requests()[0].header("authorization"), "");
+}
+
+TEST_F(AuthenticatorTest, IdentityTokensUseTheOauth2Form) {
+  test::ScriptedServer server([](const test::SeenRequest&) { return Answer{200, token_json("t")}; });
+  use_credential({"", "", kSecret + "+/="});
+  make(server.host());
+  EXPECT_EQ(*answer({bearer(server.url("/token"))}, {}, {"x", {"repository:x:pull,push", "repository:y:pull"}}),
+            "Bearer t");
+  const auto requests = server.requests();
+  ASSERT_EQ(requests.size(), 1U);
+  EXPECT_EQ(requests[0].method, "POST");
+  EXPECT_EQ(requests[0].target, "/token");
+  EXPECT_EQ(requests[0].header("authorization"), "");
+  EXPECT_EQ(requests[0].header("content-type"), "application/x-www-form-urlencoded");
+  EXPECT_EQ(requests[0].body,
+            "grant_type=refresh_token&client_id=freightliner&service=svc&"
+            "scope=repository%3Ax%3Apull%2Cpush%20repository%3Ay%3Apull&refresh_token=" +
+                kSecret + "%2B%2F%3D");
+}
+
+TEST_F(AuthenticatorTest, FallsBackToGetWhereTheFormIsNotServed) {
+  for (const int status : {404, 405}) {
+    test::ScriptedServer server([&](const test::SeenRequest& request) {
+      return request.method == "POST" ? Answer{status} : Answer{200, token_json("t")};
+    });
+    use_credential({"user", kSecret, "identity"});
+    make(server.host());
+    EXPECT_EQ(*answer({bearer(server.url("/token"))}), "Bearer t");
+    EXPECT_EQ(server.requests().size(), 2U);
+
+    use_credential({"user", "", "identity"});
+    make(server.host());
+    expect_error(answer({bearer(server.url("/token"))}), ErrorCode::kProtocol, std::to_string(status));
+  }
+}
+
+TEST_F(AuthenticatorTest, UsesBasicForTheRegistryItself) {
+  use_credential({"user", kSecret, ""});
+  make("reg.example:5000");
+  const std::string expected = "Basic " + base64_encode("user:" + kSecret);
+  EXPECT_EQ(*answer({R"(Basic realm="r")"}), expected);
+  EXPECT_EQ(**first_try(), expected);
+  expect_error(answer({R"(Basic realm="r")"}, expected), ErrorCode::kAuthentication, "refused the login as \"user\"");
+}
+
+TEST_F(AuthenticatorTest, BasicNeedsAUserName) {
+  make("reg.example");
+  expect_error(answer({"Basic"}), ErrorCode::kAuthentication, "there are none for it in no file at all");
+  use_credential({"", "", kSecret});
+  make("reg.example");
+  expect_error(answer({"Basic"}), ErrorCode::kAuthentication, "identity token");
+}
+
+TEST_F(AuthenticatorTest, PrefersBearerAndSkipsWhatItDoesNotKnow) {
+  test::ScriptedServer server([](const test::SeenRequest&) { return Answer{200, token_json("t")}; });
+  use_credential({"user", kSecret, ""});
+  make(server.host());
+  EXPECT_EQ(*answer({"Negotiate abc==", R"(Basic realm="r", )" + bearer(server.url("/token"))}), "Bearer t");
+  EXPECT_EQ(*answer({"Bearer", R"(Bearer service="no realm")", R"(Basic realm="r")"}),
+            "Basic " + base64_encode("user:" + kSecret));
+}
+
+TEST_F(AuthenticatorTest, A401ThatOffersNothingIsAnError) {
+  make("reg.example");
+  expect_error(answer({}), ErrorCode::kAuthentication, "no challenge");
+  expect_error(answer({"Negotiate"}), ErrorCode::kAuthentication, "negotiate");
+  expect_error(answer({"@@@ \x01"}), ErrorCode::kAuthentication, "no challenge");
+  expect_error(answer({"Bearer"}), ErrorCode::kAuthentication, "bearer");
+}
+
+TEST_F(AuthenticatorTest, ARefusedTokenIsReplacedOnce) {
+  std::atomic<int> count{0};
+  test::ScriptedServer server([&](const test::SeenRequest&) { return Answer{200, token_json("t" + std::to_string(++count))}; });
+  make(server.host());
+  EXPECT_EQ(*answer({bearer(server.url("/token"))}), "Bearer t1");
+  EXPECT_EQ(*answer({bearer(server.url("/token"))}, "Bearer t1"), "Bearer t2");
+  EXPECT_EQ(*answer({bearer(server.url("/token"))}, "Bearer t1"), "Bearer t2");  // another thread was faster
+}
+
+TEST_F(AuthenticatorTest, InsufficientScopeWidensTheRequestForGood) {
+  std::atomic<int> count{0};
+  test::ScriptedServer server([&](const test::SeenRequest&) { return Answer{200, token_json("t" + std::to_string(++count))}; });
+  make(server.host());
+  const std::string extra = R"(,service="svc",scope="repository:x:pull,push repository:z:pull")";
+  EXPECT_EQ(*answer({bearer(server.url("/token"), extra)}), "Bearer t1");
+  // Without insufficient_scope a challenge's scope is not ours (ghcr's is a placeholder).
+  EXPECT_EQ(server.requests().back().target, "/token?service=svc&scope=repository%3Ax%3Apull");
+  EXPECT_EQ(*answer({bearer(server.url("/token"), extra)}, "Bearer t1"), "Bearer t2");
+  EXPECT_EQ(server.requests().back().target, "/token?service=svc&scope=repository%3Ax%3Apull");
+
+  EXPECT_EQ(*answer({bearer(server.url("/token"), extra + R"(,error="insufficient_scope")")}, "Bearer t2"),
+            "Bearer t3");
+  const std::string wide = "/token?service=svc&scope=repository%3Ax%3Apull%2Cpush&scope=repository%3Az%3Apull";
+  EXPECT_EQ(server.requests().back().target, wide);
+  EXPECT_EQ(**first_try(), "Bearer t3");
+  clock_.advance(Duration(300'000));
+  EXPECT_EQ(**first_try(), "Bearer t4");
+  EXPECT_EQ(server.requests().back().target, wide);
+}
+
+TEST_F(AuthenticatorTest, CredentialsDoNotGoToAForeignRealm) {
+  test::ScriptedServer thief([](const test::SeenRequest&) { return Answer{200, token_json("t")}; }, "127.0.0.2");
+  use_credential({"user", kSecret, ""});
+  make("reg.example");
+  const http::Response refused = unauthorized({bearer("https://auth.example:8443/token")}, "https");
+  expect_error(authenticator_->answer_challenge(session_, refused, {"x", {}}, {}, kNoStop), ErrorCode::kAuthentication,
+               "--token-host reg.example=auth.example:8443");
+  make("127.0.0.1:5000");
+  expect_error(answer({bearer(thief.url("/token"))}), ErrorCode::kProtocol, "without TLS");
+  EXPECT_FALSE(first_try()->has_value());  // nothing was learnt from it
+  EXPECT_TRUE(thief.requests().empty());
+}
+
+TEST_F(AuthenticatorTest, AForeignRealmBesidesBasicIsNotNeeded) {
+  use_credential({"user", kSecret, ""});
+  make("reg.example");
+  EXPECT_EQ(*answer({bearer("https://auth.example/token"), "Basic"}), "Basic " + base64_encode("user:" + kSecret));
+}
+
+TEST_F(AuthenticatorTest, AnAllowedTokenHostGetsCredentials) {
+  test::ScriptedServer server([](const test::SeenRequest&) { return Answer{200, token_json("t")}; });
+  use_credential({"user", kSecret, ""});
+  make("localhost:5000", {server.host()});
+  EXPECT_EQ(*answer({bearer(server.url("/token"))}), "Bearer t");
+  ASSERT_EQ(server.requests().size(), 1U);
+  EXPECT_EQ(server.requests()[0].header("authorization"), "Basic " + base64_encode("user:" + kSecret));
+}
+
+TEST_F(AuthenticatorTest, ALocalRealmOfARegistryElsewhereIsRefused) {
+  test::ScriptedServer server([](const test::SeenRequest&) { return Answer{200, token_json("t")}; });
+  make("reg.example:80", {server.host()});
+  http::Response refused = unauthorized({bearer(server.url("/token"))});
+  refused.remote_address = "192.0.2.7";
+  expect_error(authenticator_->answer_challenge(session_, refused, {"x", {}}, {}, kNoStop), ErrorCode::kProtocol,
+               "127.0.0.1");
+  EXPECT_TRUE(server.requests().empty());
+}
+
+TEST_F(AuthenticatorTest, AnotherServersChallengeIsNotAnswered) {
+  use_credential({"user", kSecret, ""});
+  make("reg.example");
+  for (const char* url : {"https://cdn.example/blob", "https://reg.example:5000/", "https://reg.example.evil/"}) {
+    const http::Response refused{401, {}, {}, *http::Url::parse(url), "192.0.2.1"};
+    expect_error(authenticator_->answer_challenge(session_, refused, {"x", {}}, {}, kNoStop),
+                 ErrorCode::kAuthentication, "not sent there");
+  }
+}
+
+TEST_F(AuthenticatorTest, BadRealmsAreErrors) {
+  make("reg.example");
+  const std::pair<const char*, const char*> cases[] = {
+      {"ftp://auth.example/token", "neither https nor http"},
+      {"https://user:pw@auth.example/token", "user information"},
+      {"nonsense", "token server"},
+      {"file:///etc/passwd", "token server"},
+  };
+  for (const auto& [realm, part] : cases) expect_error(answer({bearer(realm)}), ErrorCode::kProtocol, part);
+  const http::Response refused = unauthorized({bearer("http://reg.example/token")}, "https");
+  expect_error(authenticator_->answer_challenge(session_, refused, {"x", {}}, {}, kNoStop), ErrorCode::kProtocol,
+               "without TLS");
+}
+
+TEST_F(AuthenticatorTest, StatusesOfTheTokenServer) {
+  std::atomic<int> status{0};
+  test::ScriptedServer server([&](const test::SeenRequest&) {
+    return Answer{status, R"({"details":"bad password )" + kSecret + R"("})", {"Location: http://127.0.0.2:1/"}};
+  });
+  use_credential({"user", kSecret, ""});
+  make(server.host());
+  const struct {
+    int status;
+    ErrorCode code;
+    const char* part;
+    std::size_t requests;
+  } cases[] = {
+      {401, ErrorCode::kAuthentication, "refused the login as \"user\"", 1},
+      {403, ErrorCode::kAuthentication, "refused the login as \"user\"", 1},
+      {302, ErrorCode::kProtocol, "redirect", 1},
+      {307, ErrorCode::kProtocol, "redirect", 1},
+      {400, ErrorCode::kProtocol, "HTTP 400", 1},
+      {404, ErrorCode::kProtocol, "HTTP 404", 1},
+      {501, ErrorCode::kProtocol, "HTTP 501", 1},
+      {429, ErrorCode::kTemporary, "HTTP 429", 4},
+      {500, ErrorCode::kTemporary, "HTTP 500", 4},
+      {503, ErrorCode::kTemporary, "HTTP 503", 4},
+  };
+  for (const auto& item : cases) {
+    status = item.status;
+    const std::size_t before = server.requests().size();
+    const auto result = answer({bearer(server.url("/token"))});
+    expect_error(result, item.code, item.part);
+    EXPECT_EQ(result.error().http_status(), item.status);
+    EXPECT_EQ(server.requests().size() - before, item.requests) << item.status;
+  }
+}
+
+TEST_F(AuthenticatorTest, AnonymousRefusalsSayWhereCredentialsAreLookedFor) {
+  test::ScriptedServer server([](const test::SeenRequest&) { return Answer{401}; });
+  CredentialStoreOptions options;
+  options.default_files = {"/nonexistent/auth.json", "/nonexistent/config.json"};
+  credentials_ = std::make_unique<CredentialStore>(options, log_);
+  make(server.host());
+  expect_error(answer({bearer(server.url("/token"))}), ErrorCode::kAuthentication,
+               "no credentials for " + server.host() + " in /nonexistent/auth.json, /nonexistent/config.json");
+}
+
+TEST_F(AuthenticatorTest, AnIdentityTokenThatIsNotValidAnyMore) {
+  test::ScriptedServer server([](const test::SeenRequest&) { return Answer{400, R"({"error":"invalid_grant"})"}; });
+  use_credential({"", "", kSecret});
+  make(server.host());
+  expect_error(answer({bearer(server.url("/token"))}), ErrorCode::kAuthentication, "with the identity token");
+}
+
+TEST_F(AuthenticatorTest, RecoversFromTemporaryFaultsAndHonoursRetryAfter) {
+  std::atomic<int> count{0};
+  test::ScriptedServer server([&](const test::SeenRequest&) {
+    return ++count <= 2 ? Answer{503, "", {"Retry-After: 7"}} : Answer{200, token_json("t")};
+  });
+  make(server.host());
+  EXPECT_EQ(*answer({bearer(server.url("/token"))}), "Bearer t");
+  ASSERT_EQ(clock_.sleeps().size(), 2U);
+  for (const Duration sleep : clock_.sleeps()) EXPECT_GE(sleep, Duration(7'000));
+}
+
+TEST_F(AuthenticatorTest, AnEndlessRetryAfterIsNotWaitedFor) {
+  test::ScriptedServer server([](const test::SeenRequest&) { return Answer{429, "", {"Retry-After: 86400"}}; });
+  make(server.host());
+  expect_error(answer({bearer(server.url("/token"))}), ErrorCode::kTemporary, "HTTP 429");
+  EXPECT_EQ(server.requests().size(), 1U);
+  EXPECT_TRUE(clock_.sleeps().empty());
+}
+
+TEST_F(AuthenticatorTest, UnusableAnswersAreProtocolErrors) {
+  std::string body;
+  test::ScriptedServer server([&](const test::SeenRequest&) { return Answer{200, body}; });
+  make(server.host());
+  for (const std::string& text :
+       {std::string("<html>"), std::string("{}"), token_json("a\\r\\nb"), token_json(std::string(1024 * 1024, 'x'))}) {
+    body = text;
+    expect_error(answer({bearer(server.url("/token"))}), ErrorCode::kProtocol, "");
+  }
+}
+
+TEST_F(AuthenticatorTest, ADeadTokenServerIsTemporary) {
+  std::string realm;
+  {
+    test::ScriptedServer server([](const test::SeenRequest&) { return Answer{}; });
+    realm = server.url("/token");
+    make(server.host());
+  }
+  expect_error(answer({bearer(realm)}), ErrorCode::kTemporary, "cannot log in to " + registry_);
+  EXPECT_EQ(clock_.sleeps().size(), 3U);
+}
+
+TEST_F(AuthenticatorTest, AStopEndsTheWait) {
+  test::ScriptedServer server([](const test::SeenRequest&) { return Answer{503}; });
+  make(server.host());
+  std::stop_source stop;
+  stop.request_stop();
+  const auto result = authenticator_->answer_challenge(session_, unauthorized({bearer(server.url("/token"))}),
+                                                       {"x", {}}, {}, stop.get_token());
+  expect_error(result, ErrorCode::kCancelled, "");
+}
+
+TEST_F(AuthenticatorTest, ManyThreadsFetchOneToken) {
+  test::ScriptedServer server([](const test::SeenRequest&) {
+    std::this_thread::sleep_for(Duration(50));
+    return Answer{200, token_json("t")};
+  });
+  use_credential({"user", kSecret, ""});
+  make(server.host());
+  std::atomic<int> good{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&] {
+      http::Session session(http::SessionOptions{}, caches_, Logger());
+      const auto value = authenticator_->answer_challenge(session, unauthorized({bearer(server.url("/token"))}),
+                                                          {"x", {"repository:x:pull"}}, {}, kNoStop);
+      if (value && *value == "Bearer t") ++good;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(good, 8);
+  EXPECT_EQ(server.requests().size(), 1U);
+}
+
+TEST_F(AuthenticatorTest, CredentialsOfARepositoryAreItsOwn) {
+  test::ScriptedServer server([](const test::SeenRequest& request) {
+    const std::string sent = request.header("authorization");
+    return Answer{200, token_json(sent.empty() ? "anonymous" : "known")};
+  });
+  const test::TemporaryDirectory directory;
+  CredentialStoreOptions options;
+  options.authfile =
+      directory.write("auth.json", R"({"auths":{")" + server.host() + R"(/team":{"username":"user","password":")" +
+                                       kSecret + R"("}}})");
+  credentials_ = std::make_unique<CredentialStore>(options, log_);
+  make(server.host());
+  EXPECT_EQ(*answer({bearer(server.url("/token"))}, {}, {"public/a", {}}), "Bearer anonymous");
+  EXPECT_EQ(*answer({bearer(server.url("/token"))}, {}, {"team/a", {}}), "Bearer known");
+  EXPECT_EQ(**first_try({"public/b", {}}), "Bearer anonymous");
+
+  const auto anonymous = authenticator_->identity_key("public/a");
+  const auto known = authenticator_->identity_key("team/a");
+  EXPECT_EQ(*anonymous, "anonymous");
+  EXPECT_NE(*known, *anonymous);
+  EXPECT_EQ(*known, *authenticator_->identity_key("team/b"));
+  EXPECT_EQ(known->find(kSecret), std::string::npos);
+}
+
+TEST_F(AuthenticatorTest, IdentityKeysTellSecretsApart) {
+  std::set<std::string> keys;
+  const Credential credentials[] = {{"a", "b", ""}, {"a", "", "b"}, {"a", "c", ""}, {"ab", "", ""}, {"b", "b", ""}};
+  for (const Credential& credential : credentials) {
+    use_credential(credential);
+    keys.insert(*make("reg.example").identity_key("x"));
+  }
+  EXPECT_EQ(keys.size(), std::size(credentials));
+}
+
+TEST_F(AuthenticatorTest, DockerHubsNamesAreOne) {
+  const test::TemporaryDirectory directory;
+  CredentialStoreOptions options;
+  options.authfile = directory.write("config.json", R"({"auths":{"https://index.docker.io/v1/":{"auth":")" +
+                                                        base64_encode("user:" + kSecret) + R"("}}})");
+  credentials_ = std::make_unique<CredentialStore>(options, log_);
+  const std::string key = *make("docker.io").identity_key("library/alpine");
+  EXPECT_EQ(key.substr(0, 10), "user:user:");
+  EXPECT_EQ(*make("registry-1.docker.io").identity_key("library/alpine"), key);
+}
+
+}  // namespace
+}  // namespace freightliner::auth

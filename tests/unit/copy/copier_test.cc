@@ -1,0 +1,269 @@
+#include "freightliner/copy/copier.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "support/manual_clock.h"
+#include "copy/copy_plan.h"
+#include "copy/memory_image.h"
+#include "copy/referrers.h"
+
+namespace freightliner::copy {
+namespace {
+
+using test::MemoryDestination;
+using test::MemoryRepository;
+using test::MemorySource;
+
+class CopierTest : public ::testing::Test {
+ protected:
+  CopyServices services() {
+    return {.workers = workers_,
+            .make_session = [this] { return std::make_unique<http::Session>(http::SessionOptions{}, caches_, Logger()); },
+            .buffers = buffers_,
+            .clock = clock_,
+            .progress = progress_,
+            .retry = {},
+            .log = {},
+            .chunk_size = 64 * kKiB,
+            .chunks_per_queue = 4};
+  }
+  Result<CopyReport> copy(const CopyOptions& options = {}) {
+    Copier copier(services());
+    return copier.copy(source_, destination_, options, stop_.get_token());
+  }
+  oci::RawManifest add_index(const std::vector<std::string>& architectures, const std::string& tag) {
+    std::vector<oci::Descriptor> children;
+    for (const std::string& architecture : architectures) {
+      oci::Descriptor child = from_.add_image(architecture).descriptor();
+      child.platform = *oci::Platform::parse("linux/" + architecture);
+      children.push_back(std::move(child));
+    }
+    return from_.add_manifest(oci::serialize_index(oci::kOciIndex, children), oci::kOciIndex, tag);
+  }
+  std::size_t position(const std::string& entry) const {
+    return static_cast<std::size_t>(std::ranges::find(to_.journal, entry) - to_.journal.begin());
+  }
+
+  http::SharedCaches caches_;
+  runtime::WorkerPool workers_{3};
+  io::BufferPool buffers_;
+  test::ManualClock clock_;
+  runtime::Progress progress_;
+  std::stop_source stop_;
+  MemoryRepository from_;
+  MemoryRepository to_;
+  MemorySource source_{from_, "v1"};
+  MemoryDestination destination_{to_, "v2"};
+};
+
+TEST_F(CopierTest, WritesBlobsThenChildrenThenTheTagLast) {
+  const auto root = add_index({"amd64", "arm64"}, "v1");
+  const auto report = copy();
+  ASSERT_TRUE(report) << report.error().describe();
+  EXPECT_EQ(report->status, CopyReport::Status::kCopied);
+  EXPECT_EQ(report->digest, root.digest());
+  EXPECT_EQ(report->blobs_copied, 4U);
+  EXPECT_EQ(to_.blobs, from_.blobs);
+  EXPECT_EQ(to_.find("v2")->bytes(), root.bytes());
+  ASSERT_EQ(to_.journal.size(), 8U);  // 4 blobs, 2 children, the tag, finish
+  EXPECT_EQ(position("tag v2"), 6U);
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_TRUE(to_.journal[i].starts_with("blob ")) << to_.journal[i];
+  EXPECT_EQ(to_.journal.back(), "finish");
+}
+
+TEST_F(CopierTest, SecondRunWritesNothing) {
+  add_index({"amd64", "arm64"}, "v1");
+  ASSERT_TRUE(copy());
+  to_.journal.clear();
+  const auto report = copy();
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->status, CopyReport::Status::kUnchanged);
+  EXPECT_TRUE(to_.journal.empty());
+}
+
+TEST_F(CopierTest, OverwriteNeverKeepsAnotherDigest) {
+  from_.add_image("amd64", "v1");
+  const auto old = to_.add_image("arm64", "v2");
+  const auto report = copy({.overwrite = Overwrite::kNever});
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->status, CopyReport::Status::kSkipped);
+  EXPECT_EQ(to_.find("v2")->digest(), old.digest());
+  EXPECT_TRUE(to_.journal.empty());
+}
+
+TEST_F(CopierTest, OverwriteAlwaysWritesTheTagAgain) {
+  from_.add_image("amd64", "v1");
+  ASSERT_TRUE(copy());
+  to_.journal.clear();
+  const auto report = copy({.overwrite = Overwrite::kAlways});
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->blobs_present, 2U);
+  EXPECT_EQ(to_.journal, (std::vector<std::string>{"tag v2", "finish"}));
+}
+
+TEST_F(CopierTest, OnePlatformBecomesThatManifest) {
+  add_index({"amd64", "arm64"}, "v1");
+  const auto wanted = from_.add_image("arm64");
+  const auto report = copy({.platforms = {*oci::Platform::parse("linux/arm64")}});
+  ASSERT_TRUE(report) << report.error().describe();
+  EXPECT_EQ(report->digest, wanted.digest());
+  EXPECT_EQ(to_.blobs.size(), 2U);
+}
+
+TEST_F(CopierTest, SeveralPlatformsBecomeANewIndexInTheOldOrder) {
+  add_index({"amd64", "arm64", "riscv64"}, "v1");
+  const auto report = copy({.platforms = {*oci::Platform::parse("linux/riscv64"), *oci::Platform::parse("linux/amd64")}});
+  ASSERT_TRUE(report) << report.error().describe();
+  const auto content = oci::parse_manifest(*to_.find("v2"));
+  ASSERT_TRUE(content);
+  const auto children = oci::children_of(*content);
+  ASSERT_EQ(children.size(), 2U);
+  EXPECT_EQ(children[0].platform->architecture, "amd64");
+  EXPECT_EQ(children[1].platform->architecture, "riscv64");
+}
+
+TEST_F(CopierTest, MissingPlatformLeavesNoTag) {
+  add_index({"amd64"}, "v1");
+  const auto report = copy({.platforms = {*oci::Platform::parse("linux/s390x")}});
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code(), ErrorCode::kNotFound);
+  EXPECT_NE(report.error().message().find("linux/amd64"), std::string::npos);
+  EXPECT_TRUE(to_.journal.empty());
+}
+
+TEST_F(CopierTest, PlainImageIsCheckedAgainstThePlatform) {
+  from_.add_image("amd64", "v1");
+  EXPECT_TRUE(copy({.platforms = {*oci::Platform::parse("linux/amd64")}}));
+  const auto other = copy({.platforms = {*oci::Platform::parse("linux/arm64")}});
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code(), ErrorCode::kNotFound);
+}
+
+TEST_F(CopierTest, DryRunWritesNothingAndTellsWhatWouldMove) {
+  from_.add_image("amd64", "v1");
+  const auto report = copy({.dry_run = true});
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->status, CopyReport::Status::kPlanned);
+  EXPECT_EQ(report->blobs_copied, 2U);
+  EXPECT_EQ(report->plan.size(), 4U);  // 2 blobs, the manifest, the tag
+  EXPECT_TRUE(to_.journal.empty());
+}
+
+TEST_F(CopierTest, AlsoTagsNameTheSameImage) {
+  const auto image = from_.add_image("amd64", "v1");
+  const auto report = copy({.also_tags = {"latest", "v2", "latest"}});
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->tags_written, 2U);
+  EXPECT_EQ(to_.find("latest")->digest(), image.digest());
+  // A tag that is missing is written though the main one is there.
+  to_.tags.erase("latest");
+  ASSERT_TRUE(copy({.also_tags = {"latest"}}));
+  EXPECT_EQ(to_.find("latest")->digest(), image.digest());
+}
+
+TEST_F(CopierTest, WrongDestinationDigestIsRefusedBeforeAnythingMoves) {
+  from_.add_image("amd64", "v1");
+  destination_.pin(io::digest_of("something else"));
+  const auto report = copy();
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code(), ErrorCode::kUsage);
+  EXPECT_TRUE(to_.journal.empty());
+}
+
+TEST_F(CopierTest, CorruptBlobFailsTheCopyAndLeavesNoTag) {
+  from_.add_image("amd64", "v1");
+  for (auto& [digest, bytes] : from_.blobs) bytes[0] ^= 1;
+  const auto report = copy();
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code(), ErrorCode::kIntegrity);
+  EXPECT_TRUE(to_.tags.empty());
+}
+
+TEST_F(CopierTest, BlobsThatTheRegistryLostAreBroughtAgainOnce) {
+  from_.add_image("amd64", "v1");
+  to_.missing_blob_refusals = 1;
+  const auto report = copy();
+  ASSERT_TRUE(report) << report.error().describe();
+  EXPECT_EQ(to_.blobs, from_.blobs);
+  to_.missing_blob_refusals = 2;
+  to_.tags.clear();
+  EXPECT_FALSE(copy());
+}
+
+TEST_F(CopierTest, ReferrersComeAlongAndAreListedInTheFallbackTag) {
+  const auto image = from_.add_image("amd64", "v1");
+  const auto empty = from_.add_blob("{}", std::string(oci::kOciEmpty));
+  const std::string subject = ",\"subject\":" + MemoryRepository::descriptor_json(image.descriptor());
+  const auto sbom = from_.add_manifest(MemoryRepository::image_json(empty, {from_.add_blob("sbom")}, subject), oci::kOciManifest);
+  const auto signature = from_.add_manifest(MemoryRepository::image_json(empty, {from_.add_blob("sig")}), oci::kOciManifest,
+                                            "sha256-" + image.digest().hex() + ".sig");
+  from_.add_manifest(oci::serialize_index(oci::kOciIndex, {*referrer_descriptor(sbom)}), oci::kOciIndex, fallback_tag(image.digest()));
+
+  const auto report = copy({.referrers = true});
+  ASSERT_TRUE(report) << report.error().describe();
+  EXPECT_EQ(report->referrers, 2U);
+  EXPECT_EQ(to_.find("sha256-" + image.digest().hex() + ".sig")->digest(), signature.digest());
+  const auto listed = oci::parse_manifest(*to_.find(fallback_tag(image.digest())));
+  ASSERT_TRUE(listed);
+  EXPECT_EQ(oci::children_of(*listed).at(0).digest, sbom.digest());
+  EXPECT_GT(position("tag v2"), position("tag " + fallback_tag(image.digest())));
+
+  to_.journal.clear();
+  const auto again = copy({.referrers = true});
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->status, CopyReport::Status::kUnchanged);
+  EXPECT_TRUE(to_.journal.empty());
+}
+
+TEST_F(CopierTest, FallbackTagKeepsWhatItListed) {
+  const auto image = to_.add_image("amd64", "v2");
+  http::Session session(http::SessionOptions{}, caches_, Logger());
+  http::Caller caller{session, stop_.get_token()};
+  const auto first = to_.add_image("arm64").descriptor();
+  const auto second = to_.add_image("riscv64").descriptor();
+  ASSERT_TRUE(list_in_fallback_tag(destination_, caller, image.digest(), first));
+  ASSERT_TRUE(list_in_fallback_tag(destination_, caller, image.digest(), second));
+  ASSERT_TRUE(list_in_fallback_tag(destination_, caller, image.digest(), first));
+  const auto children = oci::children_of(*oci::parse_manifest(*to_.find(fallback_tag(image.digest()))));
+  ASSERT_EQ(children.size(), 2U);
+  EXPECT_EQ(children[0].digest, first.digest);
+}
+
+TEST_F(CopierTest, NestingIsBounded) {
+  auto nested = from_.add_image("amd64");
+  const auto wrap = [&](int times) {
+    for (int i = 0; i < times; ++i) nested = from_.add_manifest(oci::serialize_index(oci::kOciIndex, {nested.descriptor()}), oci::kOciIndex);
+    from_.tags.insert_or_assign("v1", nested.digest());
+  };
+  wrap(15);  // with the image itself: 16 levels
+  ASSERT_TRUE(copy());
+  wrap(1);
+  const auto report = copy();
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code(), ErrorCode::kProtocol);
+}
+
+TEST_F(CopierTest, OneDigestWithTwoSizesIsAnIntegrityError) {
+  const auto config = from_.add_blob("{}", std::string(oci::kOciConfig));
+  const auto image = from_.add_manifest(MemoryRepository::image_json(config, {}), oci::kOciManifest);
+  auto lie = image.descriptor();
+  lie.size += 1;
+  from_.add_manifest(oci::serialize_index(oci::kOciIndex, {lie}), oci::kOciIndex, "v1");
+  const auto report = copy();
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code(), ErrorCode::kIntegrity);
+}
+
+TEST_F(CopierTest, AStopEndsTheCopyWithoutATag) {
+  from_.add_image("amd64", "v1");
+  stop_.request_stop();
+  const auto report = copy();
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code(), ErrorCode::kCancelled);
+  EXPECT_TRUE(to_.tags.empty());
+}
+
+}  // namespace
+}  // namespace freightliner::copy

@@ -1,0 +1,241 @@
+#include "freightliner/io/atomic_file.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/temporary_directory.h"
+
+namespace freightliner::io {
+namespace {
+
+using test::TemporaryDirectory;
+using ::testing::HasSubstr;
+
+class AtomicFileTest : public ::testing::Test {
+ protected:
+  std::size_t entries() const {
+    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(temporary_.path()), {}));
+  }
+  AtomicFile create(const std::string& name) const {
+    auto file = AtomicFile::create(directory_, name);
+    EXPECT_TRUE(file);
+    return *std::move(file);
+  }
+  TemporaryDirectory temporary_;
+  Directory directory_ = *Directory::open(temporary_.path());
+};
+
+TEST_F(AtomicFileTest, AppearsAtCommit) {
+  AtomicFile file = create("index.json");
+  EXPECT_TRUE(file.write(as_bytes("{\"a\"")));
+  EXPECT_TRUE(file.write(as_bytes(":1}")));
+  EXPECT_FALSE(std::filesystem::exists(temporary_ / "index.json"));
+  const std::string temporary = std::filesystem::directory_iterator(temporary_.path())->path().filename();
+  EXPECT_THAT(temporary, ::testing::MatchesRegex("\\.index\\.json\\.[0-9a-f]+\\.tmp"));
+  EXPECT_TRUE(file.commit());
+  EXPECT_EQ(temporary_.read("index.json"), "{\"a\":1}");
+  EXPECT_EQ(entries(), 1U);
+  EXPECT_FALSE(file.file());
+}
+
+TEST_F(AtomicFileTest, ReplacesWhatIsThereEvenALink) {
+  const TemporaryDirectory elsewhere;
+  elsewhere.write("target", "untouched");
+  std::filesystem::create_symlink(elsewhere / "target", temporary_ / "name");
+  AtomicFile file = create("name");
+  EXPECT_TRUE(file.write(as_bytes("new")));
+  EXPECT_TRUE(file.commit());
+  EXPECT_EQ(temporary_.read("name"), "new");
+  EXPECT_EQ(elsewhere.read("target"), "untouched");
+  EXPECT_FALSE(std::filesystem::is_symlink(temporary_ / "name"));
+}
+
+TEST_F(AtomicFileTest, LeavesNothingWithoutCommit) {
+  temporary_.write("name", "old");
+  {
+    AtomicFile file = create("name");
+    EXPECT_TRUE(file.write(as_bytes("new")));
+    EXPECT_EQ(entries(), 2U);
+  }
+  EXPECT_EQ(entries(), 1U);
+  EXPECT_EQ(temporary_.read("name"), "old");
+  AtomicFile aborted = create("name");
+  aborted.abort();
+  aborted.abort();
+  EXPECT_EQ(entries(), 1U);
+  EXPECT_EQ(aborted.write(as_bytes("x")).error().code(), ErrorCode::kInternal);
+  EXPECT_EQ(aborted.commit().error().code(), ErrorCode::kInternal);
+}
+
+TEST_F(AtomicFileTest, AbortAfterCommitKeepsTheFile) {
+  AtomicFile file = create("name");
+  EXPECT_TRUE(file.commit());
+  file.abort();
+  EXPECT_TRUE(std::filesystem::exists(temporary_ / "name"));
+  EXPECT_EQ(file.commit().error().code(), ErrorCode::kInternal);
+}
+
+TEST_F(AtomicFileTest, MovesWithItsTemporary) {
+  AtomicFile first = create("first");
+  AtomicFile second = create("second");
+  EXPECT_EQ(entries(), 2U);
+  EXPECT_TRUE(second.write(as_bytes("2")));
+  first = std::move(second);
+  EXPECT_EQ(entries(), 1U) << "the first one's temporary is gone";
+  const AtomicFile third(std::move(first));
+  EXPECT_EQ(entries(), 1U);
+  EXPECT_TRUE(third.file());
+}
+
+TEST_F(AtomicFileTest, RefusesNamesThatAreNoFileNames) {
+  for (const std::string& name : {std::string("a/b"), std::string("../x"), std::string(".."), std::string("."),
+                                  std::string(), std::string("/x"), std::string("a\0b", 3)}) {
+    EXPECT_EQ(AtomicFile::create(directory_, name).error().code(), ErrorCode::kIntegrity) << name;
+  }
+  EXPECT_EQ(AtomicFile::create(directory_, std::string(300, 'x')).error().code(), ErrorCode::kLocalIo);
+  EXPECT_EQ(entries(), 0U);
+}
+
+TEST_F(AtomicFileTest, HasTheModeAskedFor) {
+  const mode_t mask = umask(022);
+  auto secret = AtomicFile::create(directory_, "secret", 0600);
+  auto plain = AtomicFile::create(directory_, "plain");
+  umask(mask);
+  ASSERT_TRUE(secret && plain);
+  EXPECT_NE(fcntl(secret->file().get(), F_GETFD) & FD_CLOEXEC, 0);
+  EXPECT_TRUE(secret->commit() && plain->commit());
+  struct stat status = {};
+  ASSERT_EQ(stat((temporary_ / "secret").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0600U);
+  ASSERT_EQ(stat((temporary_ / "plain").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0644U);
+}
+
+TEST_F(AtomicFileTest, WhereTheNameIsADirectoryNothingIsLeft) {
+  std::filesystem::create_directory(temporary_ / "name");
+  AtomicFile file = create("name");
+  EXPECT_EQ(file.commit().error().code(), ErrorCode::kLocalIo);
+  EXPECT_EQ(entries(), 1U);
+  EXPECT_EQ(file.commit().error().code(), ErrorCode::kInternal);
+}
+
+TEST_F(AtomicFileTest, AVanishedDirectoryIsALocalFault) {
+  AtomicFile file = create("name");
+  EXPECT_TRUE(file.write(as_bytes("x")));
+  std::filesystem::remove_all(temporary_.path());
+  EXPECT_EQ(file.commit().error().code(), ErrorCode::kLocalIo);
+  EXPECT_EQ(AtomicFile::create(directory_, "other").error().code(), ErrorCode::kLocalIo);
+}
+
+// A file size limit gives a failing write without a full disk. The child has its own limit.
+TEST_F(AtomicFileTest, AFailedWriteGivesTheFileUp) {
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit = {4096, 4096};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    auto file = AtomicFile::create(directory_, "name");
+    const std::string text(10'000, 'x');
+    const bool as_expected = file && !file->write(as_bytes(text)) && !file->file() && !file->commit() &&
+                             file->write(as_bytes("x")).error().code() == ErrorCode::kInternal;
+    _exit(as_expected ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(entries(), 0U);
+}
+
+TEST_F(AtomicFileTest, LargeWrites) {
+  const std::string text(20 * kMiB, 'x');
+  AtomicFile file = create("large");
+  EXPECT_TRUE(file.write(as_bytes(text)));
+  EXPECT_TRUE(file.commit());
+  EXPECT_EQ(std::filesystem::file_size(temporary_ / "large"), text.size());
+}
+
+class FileLockTest : public ::testing::Test {
+ protected:
+  TemporaryDirectory temporary_;
+  Directory directory_ = *Directory::open(temporary_.path());
+};
+
+TEST_F(FileLockTest, IsHeldByOneAtATime) {
+  const std::stop_token never;
+  auto first = FileLock::acquire(directory_, "lock", never);
+  ASSERT_TRUE(first);
+  std::stop_source stop;
+  std::jthread stopper([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(120));
+    stop.request_stop();
+  });
+  const auto refused = FileLock::acquire(directory_, "lock", stop.get_token());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kCancelled);
+  EXPECT_THAT(refused.error().message(), HasSubstr("lock"));
+}
+
+TEST_F(FileLockTest, WaitsUntilItIsFree) {
+  const std::stop_token never;
+  std::atomic<int> guarded = 0;  // atomic for ThreadSanitizer, which knows no flock; read and written apart
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      const auto lock = FileLock::acquire(directory_, "lock", never);
+      ASSERT_TRUE(lock);
+      const int before = guarded.load();
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      guarded.store(before + 1);
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(guarded.load(), 4);
+  EXPECT_TRUE(std::filesystem::exists(temporary_ / "lock")) << "the lock file stays";
+}
+
+TEST_F(FileLockTest, TheKernelFreesTheLockOfAKilledHolder) {
+  int ready[2];
+  ASSERT_EQ(pipe2(ready, O_CLOEXEC), 0);
+  const UniqueFd reader(ready[0]);
+  UniqueFd writer(ready[1]);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const auto lock = FileLock::acquire(directory_, "lock", std::stop_token());
+    static_cast<void>(write_all(writer, as_bytes(lock ? "1" : "0")));
+    for (;;) pause();
+  }
+  char answer = 0;
+  ASSERT_EQ(read(reader.get(), &answer, 1), 1);
+  EXPECT_EQ(answer, '1');
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_FALSE(FileLock::acquire(directory_, "lock", stop.get_token()));
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  EXPECT_TRUE(FileLock::acquire(directory_, "lock", stop.get_token())) << "a free lock is taken at once";
+}
+
+TEST_F(FileLockTest, RefusesLinksAndBadNames) {
+  std::filesystem::create_symlink("elsewhere", temporary_ / "link");
+  EXPECT_EQ(FileLock::acquire(directory_, "link", {}).error().code(), ErrorCode::kIntegrity);
+  EXPECT_EQ(FileLock::acquire(directory_, "../lock", {}).error().code(), ErrorCode::kIntegrity);
+  std::filesystem::create_directory(temporary_ / "directory");
+  EXPECT_EQ(FileLock::acquire(directory_, "directory", {}).error().code(), ErrorCode::kLocalIo);
+}
+
+}  // namespace
+}  // namespace freightliner::io
