@@ -76,7 +76,8 @@ class Connection {
   }
   void send_all(const char* data, std::size_t size) {
     while (size > 0 && !broken_) {
-      const auto count = ssl_ != nullptr ? SSL_write(ssl_, data, static_cast<int>(size)) : send(socket_, data, size, MSG_NOSIGNAL);
+      const auto count =
+          ssl_ != nullptr ? SSL_write(ssl_, data, static_cast<int>(size)) : send(socket_, data, size, MSG_NOSIGNAL);
       if (count <= 0) {
         broken_ = true;
         return;
@@ -140,7 +141,8 @@ BlobServer::BlobServer(std::uint64_t blob_bytes, bool tls) {
   name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t length = sizeof name;
   auto* generic = reinterpret_cast<sockaddr*>(&name);
-  if (bind(listener, generic, length) != 0 || listen(listener, 64) != 0 || getsockname(listener, generic, &length) != 0) {
+  if (bind(listener, generic, length) != 0 || listen(listener, 64) != 0 ||
+      getsockname(listener, generic, &length) != 0) {
     throw std::runtime_error("can't listen on loopback");
   }
   port_ = ntohs(name.sin_port);

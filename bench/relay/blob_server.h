@@ -7,8 +7,9 @@
 
 namespace freightliner::bench {
 
-/// A process of its own that serves any GET with `blob_bytes` of a fixed pattern and swallows any PUT, as fast as it can, on
-/// a free loopback port, over http or https (with a certificate made at start). Its CPU time is not the client's.
+/// A process of its own that serves any GET with `blob_bytes` of a fixed pattern and swallows any PUT, as fast as it
+/// can, on a free loopback port, over http or https (with a certificate made at start). Its CPU time is not the
+/// client's.
 class BlobServer {
  public:
   BlobServer(std::uint64_t blob_bytes, bool tls);

@@ -41,7 +41,8 @@ class Client {
   }
   void send_all(const char* data, std::size_t size) {
     while (size > 0) {
-      const auto count = ssl_ != nullptr ? SSL_write(ssl_, data, static_cast<int>(size)) : send(socket_, data, size, MSG_NOSIGNAL);
+      const auto count =
+          ssl_ != nullptr ? SSL_write(ssl_, data, static_cast<int>(size)) : send(socket_, data, size, MSG_NOSIGNAL);
       if (count <= 0) throw std::runtime_error("send");
       data += count;
       size -= static_cast<std::size_t>(count);
@@ -61,7 +62,8 @@ void relay_raw(const RelayJob& job, std::size_t buffer_size) {
     Client source(job.port, context);
     Client destination(job.port, context);
     const std::string get = "GET /blob HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    const std::string put = fmt::format("PUT /blob HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", job.blob_bytes);
+    const std::string put =
+        fmt::format("PUT /blob HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", job.blob_bytes);
     source.send_all(get.data(), get.size());
     destination.send_all(put.data(), put.size());
 

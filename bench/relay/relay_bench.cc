@@ -1,6 +1,6 @@
-// Client CPU (user + system) and peak memory per GiB relayed over loopback, against the floor: a raw recv + SHA-256 + send
-// loop. Servers are processes of their own. Every variant runs in a process of its own, `--rounds` times in turn; the
-// median counts. Exit 1 where the product's best ratio is above --max-ratio.
+// Client CPU (user + system) and peak memory per GiB relayed over loopback, against the floor: a raw recv + SHA-256 +
+// send loop. Servers are processes of their own. Every variant runs in a process of its own, `--rounds` times in turn;
+// the median counts. Exit 1 where the product's best ratio is above --max-ratio.
 
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -51,7 +51,9 @@ Cost measure(const Variant& variant, const RelayJob& job, int jobs) {
   rusage usage = {};
   wait4(child, &status, 0, &usage);
   if (status != 0) throw std::runtime_error(variant.name + " failed");
-  const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; };
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
   return {seconds(usage.ru_utime) + seconds(usage.ru_stime),
           std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
           static_cast<double>(usage.ru_maxrss) / 1024};
@@ -65,7 +67,8 @@ Cost median(std::vector<Cost> costs) {
 std::vector<Variant> make_variants() {
   std::vector<Variant> variants;
   for (const std::size_t kib : {64, 256, 1024}) {
-    variants.push_back({fmt::format("raw loop, {} KiB", kib), true, [=](const RelayJob& job) { relay_raw(job, kib * 1024); }});
+    variants.push_back(
+        {fmt::format("raw loop, {} KiB", kib), true, [=](const RelayJob& job) { relay_raw(job, kib * 1024); }});
   }
   for (const std::size_t kib : {64, 128, 256, 512}) {
     variants.push_back({fmt::format("freightliner, {} KiB x 4", kib), false,
@@ -93,8 +96,8 @@ bool run(bool tls, double gib, int jobs, int rounds, double max_ratio) {
     const Cost cost = median(variant.costs);
     const double ratio = cost.cpu_seconds / floor;
     if (!variant.floor) best = std::min(best, ratio);
-    fmt::print("{:<26} {:>12.2f} {:>10.2f} {:>9.1f} {:>14.2f}\n", variant.name, cost.cpu_seconds / gib, cost.wall_seconds,
-               cost.rss_mib, ratio);
+    fmt::print("{:<26} {:>12.2f} {:>10.2f} {:>9.1f} {:>14.2f}\n", variant.name, cost.cpu_seconds / gib,
+               cost.wall_seconds, cost.rss_mib, ratio);
   }
   fmt::print("best ratio {:.2f} (bound {:.2f})\n\n", best, max_ratio);
   return best <= max_ratio;

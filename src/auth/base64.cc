@@ -7,10 +7,9 @@
 namespace freightliner::auth {
 namespace {
 
-constexpr std::string_view kAlphabet =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-} // namespace
+}  // namespace
 
 std::string base64_encode(std::string_view bytes) {
   std::string text;
@@ -19,8 +18,7 @@ std::string base64_encode(std::string_view bytes) {
     const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
     std::uint32_t group = 0;
     for (std::size_t j = 0; j < 3; ++j) {
-      group = (group << 8U) |
-              (j < count ? static_cast<unsigned char>(bytes[i + j]) : 0U);
+      group = (group << 8U) | (j < count ? static_cast<unsigned char>(bytes[i + j]) : 0U);
     }
     for (std::size_t j = 0; j < 4; ++j) {
       text += j <= count ? kAlphabet[(group >> (18U - 6U * j)) & 0x3FU] : '=';
@@ -30,31 +28,25 @@ std::string base64_encode(std::string_view bytes) {
 }
 
 std::optional<std::string> base64_decode(std::string_view text) {
-  const std::size_t padding =
-      text.size() - std::min(text.size(), text.find_last_not_of('=') + 1);
+  const std::size_t padding = text.size() - std::min(text.size(), text.find_last_not_of('=') + 1);
   text.remove_suffix(padding);
-  if (padding > 2 || text.size() % 4 == 1 ||
-      (padding != 0 && (text.size() + padding) % 4 != 0))
-    return std::nullopt;
+  if (padding > 2 || text.size() % 4 == 1 || (padding != 0 && (text.size() + padding) % 4 != 0)) return std::nullopt;
   std::string bytes;
   bytes.reserve(text.size() / 4 * 3 + 2);
   std::uint32_t group = 0;
   unsigned bits = 0;
   for (const char c : text) {
     const auto value = kAlphabet.find(c);
-    if (value == std::string_view::npos)
-      return std::nullopt;
+    if (value == std::string_view::npos) return std::nullopt;
     group = (group << 6U) | static_cast<std::uint32_t>(value);
     bits += 6;
-    if (bits < 8)
-      continue;
+    if (bits < 8) continue;
     bits -= 8;
     bytes += static_cast<char>((group >> bits) & 0xFFU);
     group &= (1U << bits) - 1U;
   }
-  if (group != 0)
-    return std::nullopt; // bits that no encoder sets
+  if (group != 0) return std::nullopt;  // bits that no encoder sets
   return bytes;
 }
 
-} // namespace freightliner::auth
+}  // namespace freightliner::auth

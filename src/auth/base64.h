@@ -12,4 +12,4 @@ std::string base64_encode(std::string_view bytes);
 /// else that differs gives nullopt.
 std::optional<std::string> base64_decode(std::string_view text);
 
-} // namespace freightliner::auth
+}  // namespace freightliner::auth

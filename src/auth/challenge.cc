@@ -12,35 +12,32 @@ namespace {
 constexpr std::size_t kMaxChallenges = 32;
 constexpr std::size_t kMaxParameters = 64;
 
-bool is_space(char c) noexcept { return c == ' ' || c == '\t'; }
+bool is_space(char c) noexcept {
+  return c == ' ' || c == '\t';
+}
 
 // RFC 9110, section 5.6.2.
 bool is_token_char(char c) noexcept {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         (c >= '0' && c <= '9') ||
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
          std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
 
 bool is_token68_char(char c) noexcept {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         (c >= '0' && c <= '9') ||
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
          std::string_view("-._~+/").find(c) != std::string_view::npos;
 }
 
 // A cursor over one header value; every step takes at least one character or
 // ends the work.
 class Parser {
-public:
-  Parser(std::string_view text, std::vector<Challenge> &challenges)
-      : rest_(text), challenges_(challenges) {}
+ public:
+  Parser(std::string_view text, std::vector<Challenge>& challenges) : rest_(text), challenges_(challenges) {}
 
   void run() {
-    bool in_challenge =
-        false; // whether a parameter has a challenge of this value to belong to
+    bool in_challenge = false;  // whether a parameter has a challenge of this value to belong to
     for (;;) {
       skip([](char c) { return is_space(c) || c == ','; });
-      if (rest_.empty())
-        return;
+      if (rest_.empty()) return;
       const std::string_view name = take(is_token_char);
       if (name.empty()) {
         skip_item();
@@ -49,14 +46,11 @@ public:
       if (at_equals()) {
         const std::optional<std::string> value = take_value();
         if (!value)
-          return; // an unterminated text: whatever follows can't be told apart
-                  // from it
-        if (in_challenge)
-          add_parameter(name, *value);
-      } else if (rest_.empty() || is_space(rest_.front()) ||
-                 rest_.front() == ',') {
-        if (challenges_.size() >= kMaxChallenges)
-          return;
+          return;  // an unterminated text: whatever follows can't be told apart
+                   // from it
+        if (in_challenge) add_parameter(name, *value);
+      } else if (rest_.empty() || is_space(rest_.front()) || rest_.front() == ',') {
+        if (challenges_.size() >= kMaxChallenges) return;
         challenges_.push_back({to_lower(name), {}});
         in_challenge = true;
         take_token68();
@@ -66,13 +60,16 @@ public:
     }
   }
 
-private:
-  template <class Predicate> void skip(Predicate predicate) { take(predicate); }
+ private:
+  template <class Predicate>
+  void skip(Predicate predicate) {
+    take(predicate);
+  }
 
-  template <class Predicate> std::string_view take(Predicate predicate) {
+  template <class Predicate>
+  std::string_view take(Predicate predicate) {
     const auto end = std::find_if_not(rest_.begin(), rest_.end(), predicate);
-    const auto taken =
-        rest_.substr(0, static_cast<std::size_t>(end - rest_.begin()));
+    const auto taken = rest_.substr(0, static_cast<std::size_t>(end - rest_.begin()));
     rest_.remove_prefix(taken.size());
     return taken;
   }
@@ -103,8 +100,7 @@ private:
         rest_.remove_prefix(i + 1);
         return value;
       }
-      if (rest_[i] == '\\' && ++i == rest_.size())
-        break;
+      if (rest_[i] == '\\' && ++i == rest_.size()) break;
       value += rest_[i];
     }
     return std::nullopt;
@@ -135,34 +131,29 @@ private:
     bool quoted = false;
     std::size_t i = 0;
     for (; i < rest_.size() && (quoted || rest_[i] != ','); ++i) {
-      if (rest_[i] == '"')
-        quoted = !quoted;
-      if (quoted && rest_[i] == '\\' && i + 1 < rest_.size())
-        ++i;
+      if (rest_[i] == '"') quoted = !quoted;
+      if (quoted && rest_[i] == '\\' && i + 1 < rest_.size()) ++i;
     }
     rest_.remove_prefix(i);
   }
 
   // The first of several counts: what a server appends to a header can't
   // replace what it said before.
-  void add_parameter(std::string_view name, const std::string &value) {
-    auto &parameters = challenges_.back().parameters;
-    if (parameters.size() < kMaxParameters)
-      parameters.emplace(to_lower(name), value);
+  void add_parameter(std::string_view name, const std::string& value) {
+    auto& parameters = challenges_.back().parameters;
+    if (parameters.size() < kMaxParameters) parameters.emplace(to_lower(name), value);
   }
 
   std::string_view rest_;
-  std::vector<Challenge> &challenges_;
+  std::vector<Challenge>& challenges_;
 };
 
-} // namespace
+}  // namespace
 
-std::vector<Challenge>
-parse_challenges(const std::vector<std::string> &header_values) {
+std::vector<Challenge> parse_challenges(const std::vector<std::string>& header_values) {
   std::vector<Challenge> challenges;
-  for (const std::string &value : header_values)
-    Parser(value, challenges).run();
+  for (const std::string& value : header_values) Parser(value, challenges).run();
   return challenges;
 }
 
-} // namespace freightliner::auth
+}  // namespace freightliner::auth

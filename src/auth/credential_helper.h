@@ -11,7 +11,7 @@ namespace freightliner::auth {
 bool is_valid_helper_name(std::string_view name) noexcept;
 
 struct HelperSettings {
-  std::string search_path; // as PATH
+  std::string search_path;  // as PATH
   Duration timeout{30'000};
 };
 
@@ -19,8 +19,7 @@ struct HelperSettings {
 /// credential helper protocol: github.com/docker/docker-credential-helpers).
 /// nullopt: the helper says that it has none. Errors: kAuthentication for all
 /// else. Safe from any thread.
-Result<std::optional<Credential>> ask_helper(const std::string &name,
-                                             const std::string &server,
-                                             const HelperSettings &settings);
+Result<std::optional<Credential>> ask_helper(const std::string& name, const std::string& server,
+                                             const HelperSettings& settings);
 
-} // namespace freightliner::auth
+}  // namespace freightliner::auth

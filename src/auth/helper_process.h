@@ -29,8 +29,7 @@ struct HelperOutput {
 /// kMaxHelperOutput is killed with its group. Passwords in our environment
 /// (FREIGHTLINER_*_PASSWORD) are not passed on. Errors: kAuthentication. Safe
 /// from any thread.
-Result<HelperOutput> run_helper(const std::filesystem::path &program,
-                                const std::string &argument,
+Result<HelperOutput> run_helper(const std::filesystem::path& program, const std::string& argument,
                                 std::string_view input, Duration timeout);
 
-} // namespace freightliner::auth
+}  // namespace freightliner::auth

@@ -21,66 +21,52 @@ struct Pair {
 constexpr std::array<Pair, 2> kBuiltInPairs = {
     {{kDockerHubApi, "auth.docker.io"}, {"registry.gitlab.com", "gitlab.com"}}};
 
-int default_port(const http::Origin &origin) noexcept {
+int default_port(const http::Origin& origin) noexcept {
   return origin.scheme == "https" ? 443 : 80;
 }
 
-bool is_built_in(const http::Origin &registry,
-                 const http::Origin &realm) noexcept {
-  for (const Pair &pair : kBuiltInPairs) {
-    if (registry.host == pair.registry_host && registry.port == 443 &&
-        realm.host == pair.realm_host && realm.port == 443 &&
-        realm.scheme == "https") {
+bool is_built_in(const http::Origin& registry, const http::Origin& realm) noexcept {
+  for (const Pair& pair : kBuiltInPairs) {
+    if (registry.host == pair.registry_host && registry.port == 443 && realm.host == pair.realm_host &&
+        realm.port == 443 && realm.scheme == "https") {
       return true;
     }
   }
   return false;
 }
 
-} // namespace
+}  // namespace
 
-bool is_registry_origin(const RegistryIdentity &registry) {
-  if (registry.name == "docker.io")
-    return registry.origin.host == kDockerHubApi && registry.origin.port == 443;
+bool is_registry_origin(const RegistryIdentity& registry) {
+  if (registry.name == "docker.io") return registry.origin.host == kDockerHubApi && registry.origin.port == 443;
   const auto expected = oci::parse_host_port(registry.name);
-  if (!expected)
-    return false;
-  const int port =
-      expected->port != 0 ? expected->port : default_port(registry.origin);
-  return to_lower(expected->host) == registry.origin.host &&
-         port == registry.origin.port;
+  if (!expected) return false;
+  const int port = expected->port != 0 ? expected->port : default_port(registry.origin);
+  return to_lower(expected->host) == registry.origin.host && port == registry.origin.port;
 }
 
-std::string token_host_flag(const RegistryIdentity &registry,
-                            const http::Origin &realm) {
+std::string token_host_flag(const RegistryIdentity& registry, const http::Origin& realm) {
   const bool v6 = realm.host.find(':') != std::string::npos;
   std::string host = v6 ? '[' + realm.host + ']' : realm.host;
-  if (realm.port != default_port(realm))
-    host += fmt::format(":{}", realm.port);
-  return fmt::format("--token-host {}={}", printable(registry.name, 256),
-                     printable(host, 256));
+  if (realm.port != default_port(realm)) host += fmt::format(":{}", realm.port);
+  return fmt::format("--token-host {}={}", printable(registry.name, 256), printable(host, 256));
 }
 
-Result<RealmTrust> judge_realm(const http::Url &realm,
-                               const RegistryIdentity &registry,
-                               const std::set<std::string> &token_hosts) {
+Result<RealmTrust> judge_realm(const http::Url& realm, const RegistryIdentity& registry,
+                               const std::set<std::string>& token_hosts) {
   const bool own_host = realm.origin().host == registry.origin.host;
   const bool allowed = http::names_origin(token_hosts, realm.origin());
   const bool registry_has_tls = registry.origin.scheme == "https";
   if (!realm.is_https() && (registry_has_tls || !(own_host || allowed))) {
     const std::string hint =
-        registry_has_tls ? ""
-                         : "; if that is right, allow it with " +
-                               token_host_flag(registry, realm.origin());
+        registry_has_tls ? "" : "; if that is right, allow it with " + token_host_flag(registry, realm.origin());
     return fail(ErrorCode::kProtocol,
                 fmt::format("{} names a token server without TLS, {}: refused, "
                             "nothing was sent there{}",
-                            printable(registry.name, 256),
-                            printable(realm.origin().to_string(), 256), hint));
+                            printable(registry.name, 256), printable(realm.origin().to_string(), 256), hint));
   }
-  return own_host || allowed || is_built_in(registry.origin, realm.origin())
-             ? RealmTrust::kCredentials
-             : RealmTrust::kAnonymousOnly;
+  return own_host || allowed || is_built_in(registry.origin, realm.origin()) ? RealmTrust::kCredentials
+                                                                             : RealmTrust::kAnonymousOnly;
 }
 
-} // namespace freightliner::auth
+}  // namespace freightliner::auth

@@ -20,18 +20,16 @@ struct RegistryIdentity {
 
 /// True where `origin` is the registry itself: the host and port that its name
 /// says, registry-1.docker.io for Docker Hub.
-bool is_registry_origin(const RegistryIdentity &registry);
+bool is_registry_origin(const RegistryIdentity& registry);
 
 /// How the user allows a realm's host: "--token-host registry=host[:port]".
-std::string token_host_flag(const RegistryIdentity &registry,
-                            const http::Origin &realm);
+std::string token_host_flag(const RegistryIdentity& registry, const http::Origin& realm);
 
 /// Judges a realm: credentials may go to the registry's own host (any port),
 /// the built-in pairs (Docker Hub, GitLab) and `token_hosts`. Errors: kProtocol
 /// for a realm in plain http, unless the registry is plain http as well and the
 /// realm is its own host or in `token_hosts`.
-Result<RealmTrust> judge_realm(const http::Url &realm,
-                               const RegistryIdentity &registry,
-                               const std::set<std::string> &token_hosts);
+Result<RealmTrust> judge_realm(const http::Url& realm, const RegistryIdentity& registry,
+                               const std::set<std::string>& token_hosts);
 
-} // namespace freightliner::auth
+}  // namespace freightliner::auth

@@ -23,19 +23,18 @@ struct Flight {
 
 struct Stored {
   Token token;
-  std::uint64_t age = 0; // the order in which tokens came
+  std::uint64_t age = 0;  // the order in which tokens came
 };
 
-} // namespace
+}  // namespace
 
 class TokenCache::Impl {
-public:
-  explicit Impl(Clock &clock) : clock_(clock) {}
+ public:
+  explicit Impl(Clock& clock) : clock_(clock) {}
 
-  Result<Token> get(const std::string &key, const Fetch &fetch) {
+  Result<Token> get(const std::string& key, const Fetch& fetch) {
     std::unique_lock lock(mutex_);
-    if (const auto it = tokens_.find(key);
-        it != tokens_.end() && clock_.now() < it->second.token.refresh_after) {
+    if (const auto it = tokens_.find(key); it != tokens_.end() && clock_.now() < it->second.token.refresh_after) {
       return it->second.token;
     }
     if (const auto it = flights_.find(key); it != flights_.end()) {
@@ -47,13 +46,11 @@ public:
     flights_.emplace(key, flight);
     lock.unlock();
     // Should fetch() throw (memory), nobody may wait for ever.
-    Result<Token> result =
-        fail(ErrorCode::kInternal, "the fetch of a token was abandoned");
+    Result<Token> result = fail(ErrorCode::kInternal, "the fetch of a token was abandoned");
     {
       const Defer land([&] {
         lock.lock();
-        if (result)
-          store(key, *result);
+        if (result) store(key, *result);
         flight->result = result;
         flights_.erase(key);
         flight->landed.notify_all();
@@ -63,50 +60,42 @@ public:
     return result;
   }
 
-  void invalidate(const std::string &key, const std::string &refused) {
+  void invalidate(const std::string& key, const std::string& refused) {
     const std::lock_guard lock(mutex_);
     const auto it = tokens_.find(key);
-    if (it != tokens_.end() && it->second.token.value == refused)
-      tokens_.erase(it);
+    if (it != tokens_.end() && it->second.token.value == refused) tokens_.erase(it);
   }
 
-private:
-  void store(const std::string &key, const Token &token) {
+ private:
+  void store(const std::string& key, const Token& token) {
     tokens_.erase(key);
-    if (tokens_.size() >= kMaxTokens)
-      make_room();
+    if (tokens_.size() >= kMaxTokens) make_room();
     tokens_.emplace(key, Stored{token, next_age_++});
   }
 
   void make_room() {
     const TimePoint now = clock_.now();
-    std::erase_if(tokens_, [&](const auto &entry) {
-      return entry.second.token.refresh_after <= now;
-    });
-    if (tokens_.size() < kMaxTokens)
-      return;
+    std::erase_if(tokens_, [&](const auto& entry) { return entry.second.token.refresh_after <= now; });
+    if (tokens_.size() < kMaxTokens) return;
     const auto oldest = std::min_element(tokens_.begin(), tokens_.end(),
-                                         [](const auto &a, const auto &b) {
-                                           return a.second.age < b.second.age;
-                                         });
+                                         [](const auto& a, const auto& b) { return a.second.age < b.second.age; });
     tokens_.erase(oldest);
   }
 
-  Clock &clock_;
+  Clock& clock_;
   std::mutex mutex_;
   std::map<std::string, Stored> tokens_;
   std::map<std::string, std::shared_ptr<Flight>> flights_;
   std::uint64_t next_age_ = 0;
 };
 
-TokenCache::TokenCache(Clock &clock) : impl_(std::make_unique<Impl>(clock)) {}
+TokenCache::TokenCache(Clock& clock) : impl_(std::make_unique<Impl>(clock)) {}
 TokenCache::~TokenCache() = default;
-Result<Token> TokenCache::get(const std::string &key, const Fetch &fetch) {
+Result<Token> TokenCache::get(const std::string& key, const Fetch& fetch) {
   return impl_->get(key, fetch);
 }
-void TokenCache::invalidate(const std::string &key,
-                            const std::string &refused) {
+void TokenCache::invalidate(const std::string& key, const std::string& refused) {
   impl_->invalidate(key, refused);
 }
 
-} // namespace freightliner::auth
+}  // namespace freightliner::auth

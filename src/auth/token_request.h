@@ -13,14 +13,14 @@ namespace freightliner::auth {
 
 /// `Basic …` (RFC 7617). Errors: kAuthentication where the user name can't be
 /// sent (a colon, a control character).
-Result<std::string> basic_authorization(const Credential &credential);
+Result<std::string> basic_authorization(const Credential& credential);
 
 /// One request for a token.
 struct TokenQuery {
-  std::string registry; ///< for messages
-  std::string places;   ///< for messages: where credentials are looked for
+  std::string registry;  ///< for messages
+  std::string places;    ///< for messages: where credentials are looked for
   http::Url realm;
-  std::string service; ///< empty: not named by the challenge
+  std::string service;  ///< empty: not named by the challenge
   std::vector<std::string> scopes;
   std::optional<Credential> credential;
   /// True where the realm is not the registry's own host; then only
@@ -35,13 +35,12 @@ struct TokenQuery {
 /// to GET where that is not served and there is a password. Tries again on
 /// temporary faults. Errors: kAuthentication (refused), kTemporary, kTls,
 /// kProtocol (redirect, no or an unusable token), kCancelled.
-Result<Token> request_token(http::Session &session, const TokenQuery &query,
-                            Clock &clock, const std::stop_token &stop);
+Result<Token> request_token(http::Session& session, const TokenQuery& query, Clock& clock, const std::stop_token& stop);
 
 /// Reads a token answer that came at `received`: `token` or `access_token`; a
 /// life of 60 s where none is given, at least 60 s, at most a day; to be
 /// refreshed after nine tenths of it, and 10 s before its end at the latest.
 /// Errors: kProtocol.
-Result<Token> parse_token(const std::string &body, TimePoint received);
+Result<Token> parse_token(const std::string& body, TimePoint received);
 
-} // namespace freightliner::auth
+}  // namespace freightliner::auth

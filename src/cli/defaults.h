@@ -8,7 +8,7 @@
 namespace freightliner::cli {
 
 /// Bytes per chunk of the relay, as --buffer-size is written.
-inline constexpr std::string_view kBufferSizeText = "256KiB";
+inline constexpr std::string_view kBufferSizeText = "64KiB";
 /// Chunks per transfer: one being filled, one withheld, one being sent, and one to spare so that neither side waits.
 inline constexpr std::size_t kChunksPerQueue = 4;
 

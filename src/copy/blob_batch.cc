@@ -32,8 +32,12 @@ class Batch {
  private:
   void count(const oci::Descriptor& blob, BlobMover::Outcome outcome) {
     switch (outcome) {
-      case BlobMover::Outcome::kPresent: ++counts_.present; break;
-      case BlobMover::Outcome::kMounted: ++counts_.mounted; break;
+      case BlobMover::Outcome::kPresent:
+        ++counts_.present;
+        break;
+      case BlobMover::Outcome::kMounted:
+        ++counts_.mounted;
+        break;
       case BlobMover::Outcome::kCopied:
         ++counts_.copied;
         counts_.bytes_copied += blob.size;

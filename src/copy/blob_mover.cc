@@ -17,8 +17,8 @@ constexpr std::uint64_t kMinChunkSize = 16 * kKiB;
 
 io::ChunkQueue BlobMover::make_queue(const oci::Descriptor& blob) const {
   // A small blob needs no large chunks.
-  const auto chunk_size = static_cast<std::size_t>(
-      std::clamp<std::uint64_t>(blob.size, kMinChunkSize, std::max<std::uint64_t>(services_.chunk_size, kMinChunkSize)));
+  const auto chunk_size = static_cast<std::size_t>(std::clamp<std::uint64_t>(
+      blob.size, kMinChunkSize, std::max<std::uint64_t>(services_.chunk_size, kMinChunkSize)));
   return {services_.buffers, chunk_size, blob.size <= chunk_size ? 3 : services_.chunks_per_queue};
 }
 
@@ -44,17 +44,22 @@ Result<BlobMover::Try> BlobMover::attempt(http::Caller& caller, const oci::Descr
 
 Result<BlobMover::Outcome> BlobMover::move(http::Caller& caller, const oci::Descriptor& blob, Trust trust) {
   bool integrity_retried = false;
+  bool token_retried = false;
   for (int number = 1;; ++number) {
     FL_TRY(Try result, attempt(caller, blob, trust));
     if (!result.failure) return result.outcome;
     Error error = std::move(result.failure->error);
     // Wrong bytes may be a fault of the way: they are read once more, and then are what they are.
+    if (error.reason() == ErrorReason::kTokenRefused && std::exchange(token_retried, true)) {
+      return fail(ErrorCode::kAuthentication, error.describe() + ", and so was a fresh one");
+    }
     const bool second_look = error.code() == ErrorCode::kIntegrity && !std::exchange(integrity_retried, true);
     const bool again = error.retryable() && result.failure->side == RelaySide::kDestination;
     if (!second_look && !again) return fail(std::move(error));
     const auto delay = services_.retry.next_delay(number, error.retry_after(), random_unit());
     if (!delay) return fail(std::move(error).with_context(fmt::format("gave up after {} attempts", number)));
-    services_.log.info("blob {}: {}; trying again in {}", blob.digest.to_string(), error.describe(), format_duration(*delay));
+    services_.log.info("blob {}: {}; trying again in {}", blob.digest.to_string(), error.describe(),
+                       format_duration(*delay));
     services_.progress.retries.fetch_add(1, std::memory_order_relaxed);
     if (!services_.clock.sleep_for(*delay, caller.stop)) return fail(ErrorCode::kCancelled, "stopped");
   }

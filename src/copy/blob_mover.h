@@ -5,8 +5,8 @@
 
 namespace freightliner::copy {
 
-/// Brings single blobs to a destination: finds out whether they are there, mounts them, or relays them, with retries. Safe
-/// from any thread: each call has its own memory and its caller's session.
+/// Brings single blobs to a destination: finds out whether they are there, mounts them, or relays them, with retries.
+/// Safe from any thread: each call has its own memory and its caller's session.
 class BlobMover {
  public:
   enum class Outcome { kPresent, kMounted, kCopied };

@@ -10,8 +10,8 @@ namespace freightliner::copy {
 namespace {
 
 PlannedItem manifest_item(const oci::RawManifest& manifest) {
-  return {PlannedItem::Kind::kManifest, PlannedItem::Action::kWrite, manifest.digest().to_string(), manifest.media_type(),
-          manifest.size()};
+  return {PlannedItem::Kind::kManifest, PlannedItem::Action::kWrite, manifest.digest().to_string(),
+          manifest.media_type(), manifest.size()};
 }
 
 PlannedItem blob_item(const oci::Descriptor& blob, PlannedItem::Action action) {
@@ -22,18 +22,19 @@ PlannedItem blob_item(const oci::Descriptor& blob, PlannedItem::Action action) {
 
 Result<CopyReport> CopyRun::execute(http::Caller& caller) {
   FL_TRY(const std::vector<Target> targets, read_targets(caller));
-  // Comparing digests is cheap where the whole of a name is copied; a selection has to be made before it can be compared.
+  // Comparing digests is cheap where the whole of a name is copied; a selection has to be made before it can be
+  // compared.
   FL_TRY(const auto resolved, resolve_source(caller, targets));
   if (resolved) {
     FL_CHECK(check_pinned(resolved->digest));
     const bool nothing_to_write = to_write(targets, resolved->digest).empty();
-    if (target_kept_) return report_of(CopyReport::Status::kSkipped, *resolved);
+    if (tag_kept_) return report_of(CopyReport::Status::kSkipped, *resolved);
     if (nothing_to_write && !options_.referrers) return report_of(CopyReport::Status::kUnchanged, *resolved);
   }
   FL_TRY(const oci::RawManifest root, read_root(caller));
   FL_CHECK(check_pinned(root.digest()));
   const std::vector<const Target*> due = to_write(targets, root.digest());
-  if (target_kept_) return report_of(CopyReport::Status::kSkipped, root.descriptor());
+  if (tag_kept_) return report_of(CopyReport::Status::kSkipped, root.descriptor());
   if (due.empty() && !options_.referrers) return report_of(CopyReport::Status::kUnchanged, root.descriptor());
   return copy_closure(caller, root, due);
 }
@@ -51,7 +52,8 @@ Result<std::vector<CopyRun::Target>> CopyRun::read_targets(http::Caller& caller)
   return targets;
 }
 
-Result<std::optional<oci::Descriptor>> CopyRun::resolve_source(http::Caller& caller, const std::vector<Target>& targets) {
+Result<std::optional<oci::Descriptor>> CopyRun::resolve_source(http::Caller& caller,
+                                                               const std::vector<Target>& targets) {
   const bool comparable = options_.platforms.empty() && options_.overwrite != Overwrite::kAlways &&
                           std::ranges::any_of(targets, [](const Target& target) { return target.current.has_value(); });
   if (!comparable) return std::nullopt;
@@ -68,8 +70,9 @@ Result<oci::RawManifest> CopyRun::read_root(http::Caller& caller) {
 Status CopyRun::check_pinned(const oci::Digest& digest) const {
   const auto& pinned = destination_.pinned_digest();
   if (!pinned || *pinned == digest) return {};
-  return fail(ErrorCode::kUsage, fmt::format("the destination is pinned to {}, but the image has {}: leave the digest out of {}",
-                                             pinned->to_string(), digest.to_string(), destination_.name()));
+  return fail(ErrorCode::kUsage,
+              fmt::format("the destination is pinned to {}, but the image has {}: leave the digest out of {}",
+                          pinned->to_string(), digest.to_string(), destination_.name()));
 }
 
 std::vector<const CopyRun::Target*> CopyRun::to_write(const std::vector<Target>& targets, const oci::Digest& digest) {
@@ -78,14 +81,18 @@ std::vector<const CopyRun::Target*> CopyRun::to_write(const std::vector<Target>&
     const bool same = target.current && target.current->digest == digest;
     if (same && options_.overwrite != Overwrite::kAlways) continue;
     if (target.current && !same && options_.overwrite == Overwrite::kNever) {
-      services_.log.warn("{}: tag \"{}\" names {} and is kept (--overwrite never)", destination_.name(), target.tag,
-                         target.current->digest.to_string());
-      target_kept_ = true;
+      keep(target.tag, *target.current);
       continue;
     }
     due.push_back(&target);
   }
   return due;
+}
+
+void CopyRun::keep(const std::string& tag, const oci::Descriptor& current) {
+  services_.log.warn("{}: tag \"{}\" names {} and is kept (--overwrite never)", destination_.name(), tag,
+                     current.digest.to_string());
+  tag_kept_ = true;
 }
 
 CopyReport CopyRun::report_of(CopyReport::Status status, const oci::Descriptor& root) const {
@@ -96,9 +103,10 @@ Result<CopyReport> CopyRun::copy_closure(http::Caller& caller, const oci::RawMan
                                          const std::vector<const Target*>& targets) {
   CopyReport report = report_of(CopyReport::Status::kCopied, root.descriptor());
   report_ = &report;
-  FL_CHECK(build_plan(caller, root, targets.empty()));
+  FL_TRY(const bool root_is_there, is_there(caller, root, targets));
+  FL_CHECK(build_plan(caller, root, root_is_there));
   if (targets.empty() && referrers_.empty()) {
-    report.status = CopyReport::Status::kUnchanged;
+    report.status = tag_kept_ ? CopyReport::Status::kSkipped : CopyReport::Status::kUnchanged;
     return report;
   }
   report.blobs_total = plan_.blobs.size() + plan_.foreign.size();
@@ -106,26 +114,36 @@ Result<CopyReport> CopyRun::copy_closure(http::Caller& caller, const oci::RawMan
   report.referrers = referrers_.size();
   if (options_.dry_run) return describe_plan(caller, std::move(report), targets);
 
-  FL_CHECK(move(caller, BlobMover::Trust::kAsk));
+  FL_CHECK(move(caller, plan_.blobs, BlobMover::Trust::kAsk));
   FL_CHECK(write_manifests(caller, root));
   FL_CHECK(write_referrers(caller));
   FL_CHECK(write_targets(caller, root, targets));
   FL_CHECK(destination_.finish(caller));
+  if (tag_kept_) report.status = CopyReport::Status::kSkipped;
   return report;
 }
 
+// A manifest that is at the destination, under another tag or none, is there with all that it names.
+Result<bool> CopyRun::is_there(http::Caller& caller, const oci::RawManifest& root,
+                               const std::vector<const Target*>& targets) {
+  if (targets.empty()) return true;
+  if (options_.overwrite == Overwrite::kAlways || destination_.tag().empty()) return false;
+  return destination_.has_closure(caller, root.digest());
+}
+
 Status CopyRun::build_plan(http::Caller& caller, const oci::RawManifest& root, bool root_is_there) {
-  PlanBuilder builder(source_, caller);
-  FL_CHECK(builder.add(root));
-  if (options_.referrers) {
-    FL_TRY(referrers_, find_referrers(source_, caller, builder.plan().manifests));
-    FL_CHECK(drop_referrers_that_are_there(caller));
-    PlanBuilder of_referrers(source_, caller);
-    PlanBuilder& target = root_is_there ? of_referrers : builder;
-    for (const Referrer& referrer : referrers_) FL_CHECK(target.add(referrer.manifest));
-    plan_ = target.take();
+  if (root_is_there && !options_.referrers) return {};
+  PlanBuilder of_root(source_, caller);
+  FL_CHECK(of_root.add(root));
+  if (!options_.referrers) {
+    plan_ = of_root.take();
     return {};
   }
+  FL_TRY(referrers_, find_referrers(source_, caller, of_root.plan().manifests));
+  FL_CHECK(drop_referrers_that_are_there(caller));
+  PlanBuilder of_referrers(source_, caller);
+  PlanBuilder& builder = root_is_there ? of_referrers : of_root;
+  for (const Referrer& referrer : referrers_) FL_CHECK(builder.add(referrer.manifest));
   plan_ = builder.take();
   return {};
 }
@@ -139,6 +157,10 @@ Status CopyRun::drop_referrers_that_are_there(http::Caller& caller) {
     } else {
       FL_TRY(const auto current, destination_.resolve(caller, referrer.tag));
       there = current && current->digest == referrer.manifest.digest();
+      if (current && !there && options_.overwrite == Overwrite::kNever) {
+        keep(referrer.tag, *current);
+        continue;
+      }
     }
     if (!there) missing.push_back(std::move(referrer));
   }
@@ -159,22 +181,26 @@ Result<CopyReport> CopyRun::describe_plan(http::Caller& caller, CopyReport repor
     report.plan.push_back(blob_item(blob, PlannedItem::Action::kForeign));
   }
   for (const oci::RawManifest& manifest : plan_.manifests) report.plan.push_back(manifest_item(manifest));
-  for (const Target* target : targets) {
-    report.plan.push_back({PlannedItem::Kind::kTag, PlannedItem::Action::kWrite, target->tag, report.media_type, 0});
+  const auto plan_tag = [&](const std::string& tag, const std::string& media_type) {
+    report.plan.push_back({PlannedItem::Kind::kTag, PlannedItem::Action::kWrite, tag, media_type, 0});
+  };
+  for (const Referrer& referrer : referrers_) {
+    if (!referrer.tag.empty()) plan_tag(referrer.tag, referrer.manifest.media_type());
   }
+  for (const Target* target : targets) plan_tag(target->tag, report.media_type);
   report.manifests_written = plan_.manifests.size();
   report.tags_written = targets.size();
   return report;
 }
 
-Status CopyRun::move(http::Caller& caller, BlobMover::Trust trust) {
-  services_.progress.blobs_total.fetch_add(plan_.blobs.size(), std::memory_order_relaxed);
-  for (const oci::Descriptor& blob : plan_.blobs) {
+Status CopyRun::move(http::Caller& caller, const std::vector<oci::Descriptor>& blobs, BlobMover::Trust trust) {
+  services_.progress.blobs_total.fetch_add(blobs.size(), std::memory_order_relaxed);
+  for (const oci::Descriptor& blob : blobs) {
     services_.progress.bytes_total.fetch_add(blob.size, std::memory_order_relaxed);
   }
   FL_TRY(auto mount_origin, source_.mount_origin());
   BlobMover mover(services_, source_, destination_, std::move(mount_origin));
-  FL_TRY(const BlobCounts counts, move_blobs(services_, sessions_, mover, plan_.blobs, trust, caller.stop));
+  FL_TRY(const BlobCounts counts, move_blobs(services_, sessions_, mover, blobs, trust, caller.stop));
   report_->bytes_copied += counts.bytes_copied;
   report_->blobs_copied += counts.copied;
   if (trust == BlobMover::Trust::kDistrust) return {};
@@ -183,14 +209,27 @@ Status CopyRun::move(http::Caller& caller, BlobMover::Trust trust) {
   return {};
 }
 
+Status CopyRun::bring_again(http::Caller& caller, const oci::RawManifest& manifest) {
+  PlanBuilder builder(source_, caller);
+  FL_CHECK(builder.add(manifest));
+  const CopyPlan below_it = builder.take();
+  FL_CHECK(move(caller, below_it.blobs, BlobMover::Trust::kDistrust));
+  for (const oci::RawManifest& below : below_it.manifests) {
+    if (below.digest() == manifest.digest()) continue;
+    FL_TRY([[maybe_unused]] const auto put, destination_.put_manifest(caller, below));
+  }
+  return {};
+}
+
 Status CopyRun::put(http::Caller& caller, const oci::RawManifest& manifest, const std::optional<std::string>& tag) {
   const auto attempt = [&] {
     return tag ? destination_.put_tagged(caller, manifest, *tag) : destination_.put_manifest(caller, manifest);
   };
   auto result = attempt();
-  if (!result && result.error().reason() == ErrorReason::kUnknownBlob && !std::exchange(blobs_brought_again_, true)) {
-    services_.log.info("{}; looking at every blob again", result.error().describe());
-    FL_CHECK(move(caller, BlobMover::Trust::kDistrust));
+  if (!result && result.error().reason() == ErrorReason::kUnknownBlob &&
+      brought_again_.insert(manifest.digest()).second) {
+    services_.log.info("{}; looking at everything below it again", result.error().describe());
+    FL_CHECK(bring_again(caller, manifest));
     result = attempt();
   }
   if (!result) return fail(std::move(result).error());

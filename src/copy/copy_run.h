@@ -1,5 +1,7 @@
 #pragma once
 
+#include <set>
+
 #include "copy/blob_batch.h"
 #include "copy/copy_plan.h"
 #include "copy/referrers.h"
@@ -27,21 +29,25 @@ class CopyRun {
   Result<std::optional<oci::Descriptor>> resolve_source(http::Caller& caller, const std::vector<Target>& targets);
   Result<oci::RawManifest> read_root(http::Caller& caller);
   Status check_pinned(const oci::Digest& digest) const;
-  /// The targets that have to be written for `digest`; sets the report's status where one may not be overwritten.
+  /// The targets that have to be written for `digest`; keeps those that may not be overwritten.
   std::vector<const Target*> to_write(const std::vector<Target>& targets, const oci::Digest& digest);
+  void keep(const std::string& tag, const oci::Descriptor& current);
   CopyReport report_of(CopyReport::Status status, const oci::Descriptor& root) const;
 
   Result<CopyReport> copy_closure(http::Caller& caller, const oci::RawManifest& root,
                                   const std::vector<const Target*>& targets);
+  Result<bool> is_there(http::Caller& caller, const oci::RawManifest& root, const std::vector<const Target*>& targets);
   Status build_plan(http::Caller& caller, const oci::RawManifest& root, bool root_is_there);
   Status drop_referrers_that_are_there(http::Caller& caller);
   Result<CopyReport> describe_plan(http::Caller& caller, CopyReport report, const std::vector<const Target*>& targets);
-  Status move(http::Caller& caller, BlobMover::Trust trust);
+  Status move(http::Caller& caller, const std::vector<oci::Descriptor>& blobs, BlobMover::Trust trust);
   Status write_manifests(http::Caller& caller, const oci::RawManifest& root);
   Status write_referrers(http::Caller& caller);
   Status write_targets(http::Caller& caller, const oci::RawManifest& root, const std::vector<const Target*>& targets);
-  /// Puts one manifest; where the registry misses a blob of it that it said it had, brings all blobs once more.
+  /// Puts one manifest; where the registry misses something below it that it said it had, brings all of that once more.
   Status put(http::Caller& caller, const oci::RawManifest& manifest, const std::optional<std::string>& tag);
+
+  Status bring_again(http::Caller& caller, const oci::RawManifest& manifest);
 
   const CopyServices& services_;
   WorkerSessions& sessions_;
@@ -52,8 +58,8 @@ class CopyRun {
   CopyPlan plan_;
   std::vector<Referrer> referrers_;
   CopyReport* report_ = nullptr;
-  bool blobs_brought_again_ = false;
-  bool target_kept_ = false;
+  std::set<oci::Digest> brought_again_;  // manifests for which that was done
+  bool tag_kept_ = false;                // one that --overwrite never protects
 };
 
 }  // namespace freightliner::copy

@@ -23,14 +23,16 @@ std::string list_of(const std::vector<oci::Descriptor>& manifests) {
 }
 
 Unexpected missing(const transport::ImageSource& source, const oci::Platform& wanted, const std::string& there) {
-  return fail(ErrorCode::kNotFound, fmt::format("{} has no image for platform {} (there: {})", source.name(), wanted.to_string(), there));
+  return fail(ErrorCode::kNotFound,
+              fmt::format("{} has no image for platform {} (there: {})", source.name(), wanted.to_string(), there));
 }
 
 /// Reads a small blob whole, verified.
 Result<std::string> read_blob(transport::ImageSource& source, http::Caller& caller, io::BufferPool& buffers,
                               const oci::Descriptor& blob) {
   if (blob.size > kMaxConfigBytes) {
-    return fail(ErrorCode::kProtocol, fmt::format("config {} is larger than {}", blob.digest.to_string(), format_bytes(kMaxConfigBytes)));
+    return fail(ErrorCode::kProtocol,
+                fmt::format("config {} is larger than {}", blob.digest.to_string(), format_bytes(kMaxConfigBytes)));
   }
   io::ChunkQueue queue(buffers, io::kNetworkBufferSize, 3);
   FL_TRY(const auto reader, source.open_blob(caller, blob, queue));
@@ -55,18 +57,23 @@ Result<oci::Platform> platform_of(transport::ImageSource& source, http::Caller& 
     const auto it = json.is_object() ? json.find(name) : json.end();
     return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
   };
-  return oci::Platform{.os = text("os"), .architecture = text("architecture"), .variant = text("variant"),
-                       .os_version = text("os.version"), .os_features = {}};
+  return oci::Platform{.os = text("os"),
+                       .architecture = text("architecture"),
+                       .variant = text("variant"),
+                       .os_version = text("os.version"),
+                       .os_features = {}};
 }
 
 const oci::Descriptor* find_platform(const std::vector<oci::Descriptor>& manifests, const oci::Platform& wanted) {
-  const auto it = std::ranges::find_if(
-      manifests, [&](const oci::Descriptor& manifest) { return manifest.platform && manifest.platform->satisfies(wanted); });
+  const auto it = std::ranges::find_if(manifests, [&](const oci::Descriptor& manifest) {
+    return manifest.platform && manifest.platform->satisfies(wanted);
+  });
   return it == manifests.end() ? nullptr : &*it;
 }
 
-Result<oci::RawManifest> check_plain_image(transport::ImageSource& source, http::Caller& caller, io::BufferPool& buffers,
-                                           const oci::RawManifest& root, const oci::ImageManifest& image,
+Result<oci::RawManifest> check_plain_image(transport::ImageSource& source, http::Caller& caller,
+                                           io::BufferPool& buffers, const oci::RawManifest& root,
+                                           const oci::ImageManifest& image,
                                            const std::vector<oci::Platform>& platforms) {
   FL_TRY(const oci::Platform have, platform_of(source, caller, buffers, image));
   for (const oci::Platform& wanted : platforms) {
@@ -85,7 +92,8 @@ Result<oci::RawManifest> select_platforms(transport::ImageSource& source, http::
   }
   const auto* index = std::get_if<oci::ImageIndex>(&content);
   if (index == nullptr) {
-    return fail(ErrorCode::kUsage, fmt::format("{} is neither an image nor an index: --platform can't select from it", source.name()));
+    return fail(ErrorCode::kUsage,
+                fmt::format("{} is neither an image nor an index: --platform can't select from it", source.name()));
   }
   std::set<const oci::Descriptor*> chosen;
   for (const oci::Platform& wanted : platforms) {

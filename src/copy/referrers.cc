@@ -1,5 +1,7 @@
 #include "copy/referrers.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -12,6 +14,8 @@ namespace freightliner::copy {
 namespace {
 
 constexpr std::size_t kMaxReferrers = 10'000;
+// They are all held while the image is copied.
+constexpr std::uint64_t kMaxReferrerBytes = 64 * kMiB;
 
 // Cosign's tag scheme (cosign, specs/SIGNATURE_SPEC.md and its siblings).
 constexpr std::array<std::string_view, 3> kCosignSuffixes = {".sig", ".att", ".sbom"};
@@ -26,7 +30,7 @@ Result<std::vector<oci::Descriptor>> entries_of(const std::optional<oci::RawMani
   return oci::children_of(content);
 }
 
-/// Breadth-first over subjects, each digest once.
+/// Goes from subject to subject, each digest once.
 class Finder {
  public:
   Finder(transport::ImageSource& source, http::Caller& caller) : source_(source), caller_(caller) {}
@@ -48,7 +52,11 @@ class Finder {
   }
 
   Status add(Referrer referrer) {
-    if (found_.size() >= kMaxReferrers) return fail(ErrorCode::kProtocol, "more than 10,000 referrers");
+    bytes_ += referrer.manifest.size();
+    if (found_.size() >= kMaxReferrers || bytes_ > kMaxReferrerBytes) {
+      return fail(ErrorCode::kProtocol, fmt::format("more than {} referrers, or more than {} of them", kMaxReferrers,
+                                                    format_bytes(kMaxReferrerBytes)));
+    }
     enqueue(referrer.manifest.digest());
     found_.push_back(std::move(referrer));
     return {};
@@ -72,7 +80,7 @@ class Finder {
     for (const std::string_view suffix : kCosignSuffixes) {
       std::string tag = digest_tag(subject) + std::string(suffix);
       FL_TRY(const auto manifest, source_.tagged(caller_, tag));
-      if (!manifest || seen_.contains(manifest->digest())) continue;
+      if (!manifest) continue;
       FL_CHECK(add({*manifest, subject, manifest->descriptor(), std::move(tag)}));
     }
     return {};
@@ -83,6 +91,7 @@ class Finder {
   std::vector<oci::Digest> queue_;
   std::set<oci::Digest> seen_;
   std::vector<Referrer> found_;
+  std::uint64_t bytes_ = 0;
 };
 
 bool names(const std::vector<oci::Descriptor>& entries, const oci::Digest& digest) {
@@ -102,14 +111,26 @@ Result<std::vector<Referrer>> find_referrers(transport::ImageSource& source, htt
 
 Status list_in_fallback_tag(transport::ImageDestination& destination, http::Caller& caller, const oci::Digest& subject,
                             const oci::Descriptor& entry) {
-  FL_TRY(const auto existing, destination.tagged(caller, fallback_tag(subject)));
-  FL_TRY(std::vector<oci::Descriptor> entries, entries_of(existing));
-  if (names(entries, entry.digest)) return {};
-  entries.push_back(entry);
-  std::string bytes = oci::serialize_index(oci::kOciIndex, entries);
+  const std::string tag = fallback_tag(subject);
+  FL_TRY(const auto existing, destination.tagged(caller, tag));
+  oci::ImageIndex list;
+  if (existing) {
+    FL_TRY(const oci::ManifestContent content, oci::parse_manifest(*existing));
+    const auto* index = std::get_if<oci::ImageIndex>(&content);
+    if (index == nullptr) {
+      return fail(
+          ErrorCode::kDenied,
+          fmt::format("{}: tag \"{}\" is no list of referrers: move it out of the way, or leave --referrers out",
+                      destination.name(), tag));
+    }
+    list = *index;
+  }
+  if (names(list.manifests, entry.digest)) return {};
+  list.manifests.push_back(entry);
+  std::string bytes = oci::serialize_index(oci::kOciIndex, list.manifests, list.annotations);
   const oci::Digest digest = io::digest_of(bytes);
   const oci::RawManifest index(std::move(bytes), std::string(oci::kOciIndex), digest);
-  FL_TRY([[maybe_unused]] const auto put, destination.put_tagged(caller, index, fallback_tag(subject)));
+  FL_TRY([[maybe_unused]] const auto put, destination.put_tagged(caller, index, tag));
   return {};
 }
 

@@ -25,13 +25,14 @@ struct Referrer {
 /// Schema"; both parts truncated as it says).
 std::string fallback_tag(const oci::Digest& digest);
 
-/// Finds what refers to the subjects, and what refers to that in turn: referrers API, else the fallback tag, and cosign's
+/// Finds what refers to the subjects, and what refers to that in turn: referrers API, else the fallback tag, and
+/// cosign's
 /// `.sig`, `.att` and `.sbom` tags. Each once. Errors: as the source's; kProtocol for more than 10,000.
 Result<std::vector<Referrer>> find_referrers(transport::ImageSource& source, http::Caller& caller,
                                              const std::vector<oci::RawManifest>& subjects);
 
-/// Makes the fallback tag of `subject` at the destination list `entry`, keeping what it lists already. Nothing is written
-/// where it does so. For destinations that did not take note of the subject themselves.
+/// Makes the fallback tag of `subject` at the destination list `entry`, keeping what it lists already. Nothing is
+/// written where it does so. For destinations that did not take note of the subject themselves.
 Status list_in_fallback_tag(transport::ImageDestination& destination, http::Caller& caller, const oci::Digest& subject,
                             const oci::Descriptor& entry);
 

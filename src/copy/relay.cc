@@ -7,7 +7,9 @@
 namespace freightliner::copy {
 namespace {
 
-RelayFailure broken(Error error, RelaySide side) { return {std::move(error), side}; }
+RelayFailure broken(Error error, RelaySide side) {
+  return {std::move(error), side};
+}
 
 RelayFailure wrong_bytes(std::string message) {
   return {Error(ErrorCode::kIntegrity, std::move(message)), RelaySide::kSource};
@@ -26,7 +28,8 @@ std::optional<RelayFailure> relay(io::BlobReader& reader, io::BlobWriter& writer
     if (!*chunk) break;
     received += chunk->size();
     if (received > blob.size) {
-      return wrong_bytes(fmt::format("blob {} has more than the {} bytes that its manifest says", blob.digest.to_string(), blob.size));
+      return wrong_bytes(
+          fmt::format("blob {} has more than the {} bytes that its manifest says", blob.digest.to_string(), blob.size));
     }
     progress.bytes_moved.fetch_add(chunk->size(), std::memory_order_relaxed);
     hasher.update(chunk->bytes());
@@ -41,7 +44,8 @@ std::optional<RelayFailure> relay(io::BlobReader& reader, io::BlobWriter& writer
     return wrong_bytes(fmt::format("blob {} ended after {} of {} bytes", blob.digest.to_string(), received, blob.size));
   }
   if (const oci::Digest digest = hasher.finish(); digest != blob.digest) {
-    return wrong_bytes(fmt::format("blob {} came with other bytes, with digest {}", blob.digest.to_string(), digest.to_string()));
+    return wrong_bytes(
+        fmt::format("blob {} came with other bytes, with digest {}", blob.digest.to_string(), digest.to_string()));
   }
   Status settled;
   if (withheld) settled = writer.write(std::move(withheld));

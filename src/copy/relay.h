@@ -7,8 +7,8 @@
 
 namespace freightliner::copy {
 
-/// Where a relay broke off: a broken source was already resumed as often as makes sense, a broken destination can be tried
-/// again from byte 0.
+/// Where a relay broke off: a broken source was already resumed as often as makes sense, a broken destination can be
+/// tried again from byte 0.
 enum class RelaySide { kSource, kDestination };
 
 struct RelayFailure {
@@ -16,8 +16,8 @@ struct RelayFailure {
   RelaySide side;
 };
 
-/// Moves one blob from reader to writer, hashing on the way. The last chunk is withheld until size and digest match, so a
-/// destination never holds all bytes of a blob that is wrong, whatever it would accept. Nothing is written beyond the
+/// Moves one blob from reader to writer, hashing on the way. The last chunk is withheld until size and digest match, so
+/// a destination never holds all bytes of a blob that is wrong, whatever it would accept. Nothing is written beyond the
 /// descriptor's size. nullopt: the writer has committed the blob.
 std::optional<RelayFailure> relay(io::BlobReader& reader, io::BlobWriter& writer, const oci::Descriptor& blob,
                                   runtime::Progress& progress);

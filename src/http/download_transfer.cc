@@ -1,7 +1,6 @@
 #include "http/download_transfer.h"
 
 #include <algorithm>
-#include <charconv>
 
 namespace freightliner::http {
 namespace {
@@ -19,15 +18,16 @@ DownloadTransfer::DownloadTransfer(const Request& request, const SessionOptions&
       guard_(options.stall_timeout, options.minimum_rate, std::chrono::steady_clock::now()),
       receive_buffer_(std::clamp(queue.chunk_size(), kMinReceiveBuffer, kMaxReceiveBuffer)) {}
 
-void DownloadTransfer::set_method() { set_long(CURLOPT_BUFFERSIZE, static_cast<long>(receive_buffer_)); }
+void DownloadTransfer::set_method() {
+  set_long(CURLOPT_BUFFERSIZE, static_cast<long>(receive_buffer_));
+}
 
-bool DownloadTransfer::has_room() const noexcept {
-  const std::size_t room = (current_ ? current_.room() : 0) + queue_.available() * queue_.chunk_size();
-  return room >= receive_buffer_;
+std::size_t DownloadTransfer::room() const noexcept {
+  return (current_ ? current_.room() : 0) + queue_.available() * queue_.chunk_size();
 }
 
 void DownloadTransfer::before_round(TimePoint now) {
-  const bool pause = headers_complete() && streams() && !has_room();
+  const bool pause = headers_complete() && streams() && room() < receive_buffer_;
   if (pause == paused_) {
     if (paused_) guard_.restart(now);
     return;
@@ -35,15 +35,18 @@ void DownloadTransfer::before_round(TimePoint now) {
   paused_ = pause;
   guard_.restart(now);
   // Unpausing may deliver what libcurl kept, through on_body(), before this returns.
-  curl_easy_pause(handle(), pause ? CURLPAUSE_RECV : CURLPAUSE_CONT);
+  // CURLPAUSE_RECV alone makes libcurl 7.88.1 read once more (it forces a check of the socket unless both directions
+  // are paused) and keep a copy of what it read. A GET has nothing to send.
+  curl_easy_pause(handle(), pause ? CURLPAUSE_ALL : CURLPAUSE_CONT);
 }
 
-bool DownloadTransfer::stalled(TimePoint now) { return !paused_ && guard_.stalled(now); }
+bool DownloadTransfer::stalled(TimePoint now) {
+  return !paused_ && guard_.stalled(now);
+}
 
 std::size_t DownloadTransfer::on_body(ByteSpan bytes) {
   if (!streams()) return Transfer::on_body(bytes);
-  const std::size_t room = (current_ ? current_.room() : 0) + queue_.available() * queue_.chunk_size();
-  if (room < bytes.size()) {
+  if (room() < bytes.size()) {
     paused_ = true;
     return CURL_WRITEFUNC_PAUSE;
   }
@@ -68,11 +71,7 @@ io::Chunk DownloadTransfer::take_ready() {
 
 BodyReader::BodyReader(MultiLoop& loop, std::unique_ptr<DownloadTransfer> transfer, std::stop_token stop)
     : loop_(loop), transfer_(std::move(transfer)), stop_(std::move(stop)) {
-  if (const auto text = transfer_->response().headers.find("Content-Length")) {
-    std::uint64_t size = 0;
-    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), size);
-    if (error == std::errc() && end == text->data() + text->size()) declared_size_ = size;
-  }
+  declared_size_ = transfer_->response().headers.find_number("Content-Length");
 }
 
 Result<io::Chunk> BodyReader::read() {

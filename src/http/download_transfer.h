@@ -7,8 +7,8 @@
 
 namespace freightliner::http {
 
-/// A GET whose body goes into chunks of a queue. Paused while less than one receive buffer fits into free chunks, so that
-/// libcurl never has to keep data that it could not deliver.
+/// A GET whose body goes into chunks of a queue. Paused while less than one receive buffer fits into free chunks, so
+/// that libcurl never has to keep data that it could not deliver.
 class DownloadTransfer final : public Transfer {
  public:
   DownloadTransfer(const Request& request, const SessionOptions& options, SharedCaches& shared, io::ChunkQueue& queue);
@@ -20,13 +20,15 @@ class DownloadTransfer final : public Transfer {
 
   void before_round(TimePoint now) override;
   bool stalled(TimePoint now) override;
+  void restart_stall_guard(TimePoint now) override { guard_.restart(now); }
 
  protected:
   void set_method() override;
   std::size_t on_body(ByteSpan bytes) override;
 
  private:
-  bool has_room() const noexcept;
+  /// Bytes that fit into what is free now.
+  std::size_t room() const noexcept;
 
   io::ChunkQueue& queue_;
   StallGuard guard_;

@@ -3,8 +3,12 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
+
+#include "freightliner/base/text.h"
 
 namespace freightliner::http {
 namespace {
@@ -12,6 +16,27 @@ namespace {
 bool is_local_v4(const unsigned char* b) noexcept {
   const bool alibaba_metadata = b[0] == 100 && b[1] == 100 && b[2] == 100 && b[3] == 200;
   return b[0] == 127 || b[0] == 0 || (b[0] == 169 && b[1] == 254) || alibaba_metadata;
+}
+
+bool any_is_set(std::initializer_list<const char*> names) {
+  return std::ranges::any_of(names, [](const char* name) {
+    const char* value = std::getenv(name);
+    return value != nullptr && *value != '\0';
+  });
+}
+
+// NO_PROXY as libcurl reads it: "*", or names that match a host and all below it.
+bool is_exempt(const std::string& host) {
+  const char* list = std::getenv("no_proxy");
+  if (list == nullptr) list = std::getenv("NO_PROXY");
+  if (list == nullptr) return false;
+  for (const std::string_view entry : split(list, ',')) {
+    std::string name = to_lower(trim(entry));
+    if (name == "*") return true;
+    if (name.starts_with('.')) name.erase(0, 1);
+    if (!name.empty() && (host == name || host.ends_with("." + name))) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -32,13 +57,11 @@ bool is_local_address(const std::string& address) {
   return std::memcmp(&v6, &ec2_metadata, sizeof v6) == 0;
 }
 
-bool proxy_configured() {
+bool goes_through_proxy(const Origin& origin) {
   // The names that libcurl reads. HTTP_PROXY in upper case is not one of them (CGI, "httpoxy").
-  for (const char* name : {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}) {
-    const char* value = std::getenv(name);
-    if (value != nullptr && *value != '\0') return true;
-  }
-  return false;
+  const bool proxied = origin.scheme == "https" ? any_is_set({"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"})
+                                                : any_is_set({"http_proxy", "all_proxy", "ALL_PROXY"});
+  return proxied && !is_exempt(origin.host);
 }
 
 }  // namespace freightliner::http

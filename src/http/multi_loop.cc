@@ -9,6 +9,7 @@ namespace {
 
 // Stall limits are looked at at least this often.
 constexpr int kPollMilliseconds = 500;
+constexpr Duration kIdle{1000};
 
 // One session talks to one source and one destination at a time; redirects add a storage host.
 constexpr long kCachedConnections = 8;
@@ -45,18 +46,20 @@ Status MultiLoop::drive_until(const std::function<bool()>& finished, const std::
 
 Status MultiLoop::round() {
   const TimePoint now = std::chrono::steady_clock::now();
+  // Time in which nobody drove the loop (a back-off, a token that another thread fetched) is no server's fault.
+  const bool was_idle = now - last_round_ > kIdle;
+  last_round_ = now;
   // Unpause first, then perform, then poll: data that libcurl kept for a paused transfer does not wake a poll.
   for (Transfer* transfer : open_) {
+    if (was_idle) transfer->restart_stall_guard(now);
     if (!transfer->done()) transfer->before_round(now);
   }
   int running = 0;
   CURLMcode code = curl_multi_perform(multi_.get(), &running);
   if (code != CURLM_OK) return fail(ErrorCode::kInternal, fmt::format("libcurl: {}", curl_multi_strerror(code)));
-  collect_finished();
-  give_up_stalled(now);
-
-  bool settled = false;
-  for (Transfer* transfer : open_) settled |= transfer->take_moved() > 0 || transfer->done();
+  bool settled = collect_finished();
+  settled |= give_up_stalled(now);
+  for (Transfer* transfer : open_) settled |= transfer->take_moved() > 0;
   // Where bytes moved there are likely more: a poll would cost a system call for nothing.
   if (settled) return {};
   code = curl_multi_poll(multi_.get(), nullptr, 0, kPollMilliseconds, nullptr);
@@ -64,7 +67,8 @@ Status MultiLoop::round() {
   return {};
 }
 
-void MultiLoop::collect_finished() {
+bool MultiLoop::collect_finished() {
+  bool any = false;
   int left = 0;
   while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
     if (message->msg != CURLMSG_DONE) continue;
@@ -72,15 +76,20 @@ void MultiLoop::collect_finished() {
     const CURLcode result = message->data.result;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &self);
     static_cast<Transfer*>(static_cast<void*>(self))->complete(result);
+    any = true;
   }
+  return any;
 }
 
-void MultiLoop::give_up_stalled(TimePoint now) {
+bool MultiLoop::give_up_stalled(TimePoint now) {
+  bool any = false;
   for (Transfer* transfer : open_) {
     if (transfer->done() || !transfer->stalled(now)) continue;
-    transfer->give_up(Error(ErrorCode::kTemporary,
-                            fmt::format("{} stalled: too few bytes per second", transfer->response().url.origin().to_string())));
+    transfer->give_up(Error(ErrorCode::kTemporary, fmt::format("{} stalled: too few bytes per second",
+                                                               transfer->response().url.origin().to_string())));
+    any = true;
   }
+  return any;
 }
 
 }  // namespace freightliner::http

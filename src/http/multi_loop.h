@@ -8,8 +8,8 @@
 
 namespace freightliner::http {
 
-/// A libcurl multi handle and the transfers that are open on it. Whoever waits for one of them drives all. Confined to one
-/// thread.
+/// A libcurl multi handle and the transfers that are open on it. Whoever waits for one of them drives all. Confined to
+/// one thread.
 class MultiLoop {
  public:
   MultiLoop();
@@ -24,11 +24,13 @@ class MultiLoop {
 
  private:
   Status round();
-  void collect_finished();
-  void give_up_stalled(TimePoint now);
+  /// Both: true where a transfer ended in this round.
+  bool collect_finished();
+  bool give_up_stalled(TimePoint now);
 
   MultiHandle multi_;
   std::vector<Transfer*> open_;
+  TimePoint last_round_{};
 };
 
 }  // namespace freightliner::http

@@ -6,9 +6,17 @@
 
 namespace freightliner::http {
 
+namespace {
+
+// A registry may read a whole blob again before it answers for it; five stall limits are plenty and still an end.
+constexpr int kAnswerPatience = 5;
+
+}  // namespace
+
 class Session::Impl {
  public:
-  Impl(const SessionOptions& options, SharedCaches& shared, Logger log) : options_(options), shared_(shared), log_(log) {}
+  Impl(const SessionOptions& options, SharedCaches& shared, Logger log)
+      : options_(options), shared_(shared), log_(log) {}
 
   Result<Response> perform(const Request& request, const std::stop_token& stop);
   Result<Download> open(const Request& request, io::ChunkQueue& queue, const std::stop_token& stop);
@@ -48,8 +56,8 @@ Result<Download> Session::Impl::open(const Request& request, io::ChunkQueue& que
   FL_CHECK(transfer->prepare());
   FL_CHECK(loop_.add(*transfer));
   DownloadTransfer& running = *transfer;
-  const Status driven = loop_.drive_until(
-      [&] { return running.done() || (running.headers_complete() && running.streams()); }, stop);
+  const Status driven =
+      loop_.drive_until([&] { return running.done() || (running.headers_complete() && running.streams()); }, stop);
   if (driven && running.done() && !running.streams()) trace(request, running);
   if (driven && running.streams()) {
     // A failure behind the headers is the reader's to report: bytes may have come before it.
@@ -70,7 +78,7 @@ Result<std::unique_ptr<Upload>> Session::Impl::upload(const Request& request, st
   FL_CHECK(loop_.add(*transfer));
   log_.debug("{} {}: {} bytes", to_string(request.method), request.url.redacted(), content_length);
   return std::unique_ptr<Upload>(
-      std::make_unique<BodyWriter>(loop_, std::move(transfer), options_.commit_timeout, stop));
+      std::make_unique<BodyWriter>(loop_, std::move(transfer), kAnswerPatience * options_.stall_timeout, stop));
 }
 
 Session::Session(const SessionOptions& options, SharedCaches& shared, Logger log)

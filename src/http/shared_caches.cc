@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kMaxCertificateFile = 4 * 1024 * 1024;
 
 std::string find_system_ca_directory() {
-  // The user's own choice goes through libcurl's defaults.
+  // The user's own bundle takes the place of the directory.
   if (std::getenv("SSL_CERT_FILE") != nullptr) return {};
   const char* chosen = std::getenv("SSL_CERT_DIR");
   const std::filesystem::path directory = chosen != nullptr ? chosen : "/etc/ssl/certs";

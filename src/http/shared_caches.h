@@ -28,8 +28,8 @@ class SharedCaches::Impl {
 
   CURLSH* share() const noexcept { return share_; }
   Result<const PreparedTls*> tls_for(const TlsOptions& options, const Origin& origin);
-  /// The directory with hashed links to the system's certificates, where there is one: certificates are then read one by
-  /// one as needed, not 140 at once (which costs each connection milliseconds and the process megabytes).
+  /// The directory with hashed links to the system's certificates, where there is one: certificates are then read one
+  /// by one as needed, not 140 at once (which costs each connection milliseconds and the process megabytes).
   const std::string& system_ca_directory() const noexcept { return system_ca_directory_; }
 
  private:

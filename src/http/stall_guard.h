@@ -6,8 +6,9 @@
 
 namespace freightliner::http {
 
-/// Decides when a streaming body is too slow: fewer than `minimum_rate` bytes per second on average over a whole window.
-/// libcurl's LOW_SPEED_* counts the time in which we paused a transfer ourselves, so it would blame the wrong side.
+/// Decides when a streaming body is too slow: fewer than `minimum_rate` bytes per second on average over a whole
+/// window. libcurl's LOW_SPEED_* counts the time in which we paused a transfer ourselves, so it would blame the wrong
+/// side.
 class StallGuard {
  public:
   StallGuard(Duration window, std::uint64_t minimum_rate, TimePoint now)

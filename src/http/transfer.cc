@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 
 #include "freightliner/base/text.h"
@@ -16,12 +17,26 @@ constexpr std::size_t kMaxHeaderBytes = 64 * 1024;
 
 // OpenSSL's words for "what came is not a TLS record"; libcurl passes on nothing but the text.
 bool says_not_tls(std::string_view text) {
-  return std::ranges::any_of(std::to_array<std::string_view>({"wrong version number", "packet length too long",
-                                                              "http request", "unknown protocol", "record layer failure"}),
-                             [&](std::string_view words) { return text.find(words) != std::string_view::npos; });
+  return std::ranges::any_of(
+      std::to_array<std::string_view>({"wrong version number", "packet length too long", "http request",
+                                       "unknown protocol", "record layer failure"}),
+      [&](std::string_view words) { return text.find(words) != std::string_view::npos; });
 }
 
-Transfer& self_of(void* self) noexcept { return *static_cast<Transfer*>(self); }
+bool proxy_asks_for_credentials(CURL* handle) {
+  long status = 0;
+  curl_easy_getinfo(handle, CURLINFO_HTTP_CONNECTCODE, &status);
+  return status == 407;
+}
+
+bool is_certificate_alert(std::string_view text) {
+  return text.find("alert") != std::string_view::npos &&
+         (text.find("certificate") != std::string_view::npos || text.find("unknown ca") != std::string_view::npos);
+}
+
+Transfer& self_of(void* self) noexcept {
+  return *static_cast<Transfer*>(self);
+}
 
 }  // namespace
 
@@ -102,6 +117,8 @@ Status Transfer::set_tls() {
     curl_easy_setopt(handle, CURLOPT_CAINFO, nullptr);
     curl_easy_setopt(handle, CURLOPT_CAPATH, shared_.system_ca_directory().c_str());
   }
+  // libcurl leaves this variable, which OpenSSL's own tools read, to the curl program.
+  if (const char* bundle = std::getenv("SSL_CERT_FILE")) curl_easy_setopt(handle, CURLOPT_CAINFO, bundle);
   if (!tls->ca_bundle.empty()) {
     curl_blob blob{const_cast<char*>(tls->ca_bundle.data()), tls->ca_bundle.size(), CURL_BLOB_NOCOPY};
     curl_easy_setopt(handle, CURLOPT_CAINFO_BLOB, &blob);
@@ -116,8 +133,8 @@ Status Transfer::set_tls() {
 std::optional<Error> Transfer::failure() const {
   if (given_up_) return given_up_;
   if (code_ == CURLE_OK) return std::nullopt;
-  // on_body() cut the text of a failed request: its status is the answer.
-  if (code_ == CURLE_WRITE_ERROR && headers_complete_ && !response_.ok()) return std::nullopt;
+  // The text of a refusal may be cut, by on_body() or by the server: its status is the answer all the same.
+  if (headers_complete_ && response_.status >= 300) return std::nullopt;
   return classify(code_);
 }
 
@@ -137,14 +154,18 @@ void Transfer::give_up(Error error) {
 }
 
 void Transfer::before_round(TimePoint /*now*/) {}
-bool Transfer::stalled(TimePoint /*now*/) { return false; }
+bool Transfer::stalled(TimePoint /*now*/) {
+  return false;
+}
+void Transfer::restart_stall_guard(TimePoint /*now*/) {}
 
 std::size_t Transfer::on_body(ByteSpan bytes) {
   if (response_.body.size() + bytes.size() > request_.max_response_bytes) {
     // The error text of a failed request may be cut; an answer that somebody asked for may not.
     if (response_.ok()) {
-      given_up_ = Error(ErrorCode::kProtocol, fmt::format("the answer from {} is larger than the limit of {}",
-                                                          request_.url.redacted(), format_bytes(request_.max_response_bytes)));
+      given_up_ =
+          Error(ErrorCode::kProtocol, fmt::format("the answer from {} is larger than the limit of {}",
+                                                  request_.url.redacted(), format_bytes(request_.max_response_bytes)));
     }
     return 0;
   }
@@ -152,7 +173,9 @@ std::size_t Transfer::on_body(ByteSpan bytes) {
   return bytes.size();
 }
 
-std::size_t Transfer::on_read(MutableByteSpan /*buffer*/) { return 0; }
+std::size_t Transfer::on_read(MutableByteSpan /*buffer*/) {
+  return 0;
+}
 
 void Transfer::on_header(std::string_view line) {
   if (headers_complete_) return;  // trailers
@@ -189,12 +212,13 @@ Error Transfer::classify(CURLcode code) const {
       return {ErrorCode::kTls, fmt::format("{}: {} (use --ca-file for a private CA)", where, detail)};
     case CURLE_SSL_CONNECT_ERROR:
       if (says_not_tls(detail)) {
-        return Error(ErrorCode::kTls, fmt::format("{} does not speak TLS (use --plain-http {} if that is intended)", where,
-                                                  request_.url.origin().host))
+        return Error(ErrorCode::kTls, fmt::format("{} does not speak TLS (use --plain-http {} if that is intended)",
+                                                  where, request_.url.origin().host))
             .with_reason(ErrorReason::kNotTls);
       }
       // A connection that breaks in the handshake is a network fault; an alert is an answer.
-      if (detail.find("alert") == std::string::npos && detail.find("error:") == std::string::npos) {
+      if (detail.find("unexpected eof") != std::string::npos ||
+          (detail.find("alert") == std::string::npos && detail.find("error:") == std::string::npos)) {
         return {ErrorCode::kTemporary, fmt::format("{}: {}", where, detail)};
       }
       return {ErrorCode::kTls, fmt::format("{}: {}", where, detail)};
@@ -203,11 +227,19 @@ Error Transfer::classify(CURLcode code) const {
     case CURLE_URL_MALFORMAT:
       return {ErrorCode::kProtocol, fmt::format("{}: {}", where, detail)};
     case CURLE_ABORTED_BY_CALLBACK:
-      return {ErrorCode::kProtocol,
-              fmt::format("refused to contact {}: the registry named a loopback, link-local or metadata address", where)};
+      return {
+          ErrorCode::kProtocol,
+          fmt::format("refused to contact {}: the registry named a loopback, link-local or metadata address", where)};
     case CURLE_OUT_OF_MEMORY:
+      // libcurl's answer to a header line that outgrows its buffer, too.
+      if (!headers_complete_) return {ErrorCode::kProtocol, fmt::format("{}: a header line is too long", where)};
       return {ErrorCode::kInternal, fmt::format("{}: out of memory", where)};
     default:
+      if (proxy_asks_for_credentials(handle_.get())) {
+        return {ErrorCode::kAuthentication, fmt::format("{}: the proxy asks for other credentials (407)", where)};
+      }
+      // TLS 1.3: a server refuses our certificate, or misses one, only when the handshake is over for us.
+      if (is_certificate_alert(detail)) return {ErrorCode::kTls, fmt::format("{}: {}", where, detail)};
       return {ErrorCode::kTemporary, fmt::format("{}: {}", where, detail)};
   }
 }
@@ -237,9 +269,9 @@ std::size_t Transfer::header_callback(char* data, std::size_t size, std::size_t 
     const std::size_t bytes = size * count;
     transfer.header_bytes_ += bytes;
     if (transfer.header_bytes_ > kMaxHeaderBytes) {
-      transfer.given_up_ = Error(ErrorCode::kProtocol, fmt::format("{} sent more than {} of headers",
-                                                                   transfer.request_.url.origin().to_string(),
-                                                                   format_bytes(kMaxHeaderBytes)));
+      transfer.given_up_ = Error(
+          ErrorCode::kProtocol, fmt::format("{} sent more than {} of headers",
+                                            transfer.request_.url.origin().to_string(), format_bytes(kMaxHeaderBytes)));
       return 0;
     }
     transfer.on_header({data, bytes});
@@ -253,9 +285,12 @@ int Transfer::prerequest_callback(void* self, char* remote, char*, int, int) noe
   const Transfer& transfer = self_of(self);
   try {
     // Through a proxy the address is the proxy's: there only a literal address in the URL can be judged.
-    const std::string address = proxy_configured() ? transfer.request_.url.origin().host : std::string(remote);
-    const bool literal = address.find_first_not_of("0123456789.") == std::string::npos || address.find(':') != std::string::npos;
-    if (!literal || address == transfer.request_.trusted_address || !is_local_address(address)) return CURL_PREREQFUNC_OK;
+    const Origin& origin = transfer.request_.url.origin();
+    const std::string address = goes_through_proxy(origin) ? origin.host : std::string(remote);
+    const bool literal =
+        address.find_first_not_of("0123456789.") == std::string::npos || address.find(':') != std::string::npos;
+    if (!literal || address == transfer.request_.trusted_address || !is_local_address(address))
+      return CURL_PREREQFUNC_OK;
     return CURL_PREREQFUNC_ABORT;
   } catch (const std::bad_alloc&) {
     return CURL_PREREQFUNC_ABORT;

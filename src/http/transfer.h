@@ -11,8 +11,8 @@
 
 namespace freightliner::http {
 
-/// One exchange on a libcurl easy handle: sets the request up, collects status, headers and a bounded body, and turns the
-/// outcome into a Response or an Error. Bodies that stream are subclasses. Confined to its session's thread.
+/// One exchange on a libcurl easy handle: sets the request up, collects status, headers and a bounded body, and turns
+/// the outcome into a Response or an Error. Bodies that stream are subclasses. Confined to its session's thread.
 class Transfer {
  public:
   Transfer(const Request& request, const SessionOptions& options, SharedCaches& shared);
@@ -39,6 +39,7 @@ class Transfer {
   virtual void before_round(TimePoint now);
   /// True where the body is too slow.
   virtual bool stalled(TimePoint now);
+  virtual void restart_stall_guard(TimePoint now);
   /// Bytes moved since the last call.
   std::uint64_t take_moved() noexcept { return std::exchange(moved_, 0); }
 
@@ -52,7 +53,6 @@ class Transfer {
 
   void set_long(CURLoption option, long value) { curl_easy_setopt(handle_.get(), option, value); }
   const Request& request() const noexcept { return request_; }
-  const SessionOptions& options() const noexcept { return options_; }
   void count_moved(std::size_t bytes) noexcept { moved_ += bytes; }
 
  private:

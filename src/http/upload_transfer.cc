@@ -9,8 +9,8 @@
 namespace freightliner::http {
 namespace {
 
-// libcurl's bounds for CURLOPT_UPLOAD_BUFFERSIZE are 16 KiB and 2 MiB; beyond 256 KiB nothing was gained.
-constexpr long kUploadBuffer = 256 * kKiB;
+// libcurl's bounds for CURLOPT_UPLOAD_BUFFERSIZE are 16 KiB and 2 MiB; beyond 128 KiB nothing was gained.
+constexpr long kUploadBuffer = 128 * kKiB;
 
 }  // namespace
 
@@ -50,7 +50,9 @@ void UploadTransfer::before_round(TimePoint now) {
   curl_easy_pause(handle(), CURLPAUSE_CONT);
 }
 
-bool UploadTransfer::stalled(TimePoint now) { return !paused_ && guard_.stalled(now); }
+bool UploadTransfer::stalled(TimePoint now) {
+  return !paused_ && guard_.stalled(now);
+}
 
 std::size_t UploadTransfer::take_from_chunks(MutableByteSpan buffer) noexcept {
   std::size_t copied = 0;
@@ -105,8 +107,8 @@ Status BodyWriter::write_view(ByteSpan bytes) {
 
 Result<Response> BodyWriter::finish() {
   if (transfer_->pushed() != transfer_->content_length()) {
-    return fail(ErrorCode::kInternal, fmt::format("upload ended after {} of {} bytes", transfer_->pushed(),
-                                                  transfer_->content_length()));
+    return fail(ErrorCode::kInternal,
+                fmt::format("upload ended after {} of {} bytes", transfer_->pushed(), transfer_->content_length()));
   }
   transfer_->await_answer(commit_timeout_, std::chrono::steady_clock::now());
   FL_CHECK(loop_.drive_until([this] { return transfer_->done(); }, stop_));

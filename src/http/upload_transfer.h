@@ -24,6 +24,7 @@ class UploadTransfer final : public Transfer {
 
   void before_round(TimePoint now) override;
   bool stalled(TimePoint now) override;
+  void restart_stall_guard(TimePoint now) override { guard_.restart(now); }
 
  protected:
   void set_method() override;

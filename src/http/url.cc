@@ -31,7 +31,8 @@ std::string Origin::to_string() const {
 Result<Url> Url::parse(std::string_view text) {
   const UrlHandle handle(curl_url());
   // A NUL or a line break would end the text early in libcurl or in a header.
-  if (text.find_first_of(std::string_view("\0\r\n", 3)) != std::string_view::npos) return bad_url(text, "control character");
+  if (text.find_first_of(std::string_view("\0\r\n", 3)) != std::string_view::npos)
+    return bad_url(text, "control character");
   const CURLUcode code = curl_url_set(handle.get(), CURLUPART_URL, std::string(text).c_str(), 0);
   if (code != CURLUE_OK) return bad_url(text, curl_url_strerror(code));
 
@@ -70,7 +71,9 @@ Url Url::with_query(std::string_view name, std::string_view value) const {
   return result;
 }
 
-std::string Url::redacted() const { return redact_url(text_); }
+std::string Url::redacted() const {
+  return redact_url(text_);
+}
 
 std::string percent_encode(std::string_view text) {
   std::string result;

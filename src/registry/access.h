@@ -6,8 +6,8 @@
 
 namespace freightliner::registry {
 
-// Token scopes (distribution, docs/spec/auth/scope). A run asks for push along with pull at its destination, so that one
-// token serves the whole repository.
+// Token scopes (distribution, docs/spec/auth/scope). A run asks for push along with pull at its destination, so that
+// one token serves the whole repository.
 
 inline auth::Access pull_access(const std::string& repository) {
   return {repository, {"repository:" + repository + ":pull"}};
@@ -21,8 +21,8 @@ inline auth::Access access_for(const std::string& repository, bool write) {
   return write ? push_access(repository) : pull_access(repository);
 }
 
-/// Push to one repository and pull from the one that a blob is mounted from; without the second scope distribution answers
-/// 401 to the mount.
+/// Push to one repository and pull from the one that a blob is mounted from; without the second scope distribution
+/// answers 401 to the mount.
 inline auth::Access mount_access(const std::string& repository, const std::string& from) {
   return {repository, {"repository:" + repository + ":pull,push", "repository:" + from + ":pull"}};
 }

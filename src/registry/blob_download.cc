@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "freightliner/base/random.h"
 #include "freightliner/base/text.h"
 #include "registry/access.h"
-#include "freightliner/base/random.h"
 
 namespace freightliner::registry {
 namespace {
@@ -25,9 +25,9 @@ bool content_range_starts_at(std::string_view value, std::uint64_t offset) {
   return error == std::errc() && end != value.data() + value.size() && *end == '-' && first == offset;
 }
 
-/// A blob's bytes over as many GETs as it takes. What was delivered stays delivered: a new GET goes on behind it, by Range
-/// where the server honours that, else by passing over the bytes that are known. The hash of the whole, made by the caller,
-/// catches a server that changes its mind about the content.
+/// A blob's bytes over as many GETs as it takes. What was delivered stays delivered: a new GET goes on behind it, by
+/// Range where the server honours that, else by passing over the bytes that are known. The hash of the whole, made by
+/// the caller, catches a server that changes its mind about the content.
 class ResumingReader final : public io::BlobReader {
  public:
   ResumingReader(Exchange& exchange, http::Caller caller, Call call, std::uint64_t size, io::ChunkQueue& queue)
@@ -60,22 +60,28 @@ Result<http::Download> ResumingReader::get(std::uint64_t offset) {
   Call call = call_;
   if (offset > 0) call.headers.add("Range", fmt::format("bytes={}-", offset));
   std::unique_ptr<io::BlobReader> body;
-  FL_TRY(http::Response head, exchange_.send(caller_, call, [&](const http::Request& request) -> Result<http::Response> {
-    FL_TRY(http::Download opened, caller_.session.open(request, queue_, caller_.stop));
-    body = std::move(opened.body);
-    return std::move(opened.head);
-  }));
+  FL_TRY(http::Response head,
+         exchange_.send(caller_, call, [&](const http::Request& request) -> Result<http::Response> {
+           FL_TRY(http::Download opened, caller_.session.open(request, queue_, caller_.stop));
+           body = std::move(opened.body);
+           return std::move(opened.head);
+         }));
   return http::Download{std::move(head), std::move(body)};
 }
 
 Status ResumingReader::open_at(std::uint64_t offset) {
   FL_TRY(http::Download download, get(offset));
+  bool asked_for_part = offset > 0;
   const bool wrong_range = download.head.status == 206 &&
                            !content_range_starts_at(download.head.headers.find("Content-Range").value_or(""), offset);
   if (offset > 0 && (download.head.status == 416 || wrong_range)) {
     // A server that does not agree on the range is asked for everything; nothing is ever spliced.
     download.body.reset();
     FL_TRY(download, get(0));
+    asked_for_part = false;
+  }
+  if (download.body && !asked_for_part && download.head.status == 206) {
+    return fail(ErrorCode::kProtocol, call_.what + ": the registry sent a part that nobody asked for");
   }
   if (!download.body) return fail(exchange_.error_of(download.head, call_.what));
   if (const auto encoding = download.head.headers.find("Content-Encoding"); encoding && *encoding != "identity") {
@@ -97,7 +103,8 @@ Status ResumingReader::reopen(Error cause) {
   body_.reset();  // its chunk and its connection are free from here on
   const auto delay = exchange_.retry().next_delay(++failures_, cause.retry_after(), random_unit());
   if (!delay || ++resumes_ > kMaxResumes) {
-    return fail(std::move(cause).with_context(fmt::format("{} (gave up after {} broken downloads)", call_.what, resumes_ + 1)));
+    return fail(
+        std::move(cause).with_context(fmt::format("{} (gave up after {} broken downloads)", call_.what, resumes_ + 1)));
   }
   const RegistryServices& services = exchange_.services();
   services.log.info("{}: {}; going on behind byte {} in {}", call_.what, cause.describe(), delivered_,
@@ -118,6 +125,7 @@ Result<io::Chunk> ResumingReader::read() {
     Result<io::Chunk> chunk = body_->read();
     if (!chunk) {
       if (!chunk.error().retryable()) return chunk;
+      if (delivered_ == size_) return io::Chunk();  // all is here; what broke is the end of the message
       FL_CHECK(reopen(std::move(chunk).error()));
       continue;
     }

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "registry/access.h"
 #include "registry/upload_cancel.h"
 #include "registry/upload_writer.h"
@@ -13,14 +11,6 @@ namespace {
 
 // A registry that asks for larger chunks than this gets the blob in one piece.
 constexpr std::uint64_t kMaxMinimumChunk = 1ULL << 40;
-
-std::uint64_t number_header(const http::Response& response, std::string_view name) {
-  const auto text = response.headers.find(name);
-  std::uint64_t value = 0;
-  if (!text) return 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-  return error == std::errc() ? value : 0;
-}
 
 }  // namespace
 
@@ -35,8 +25,7 @@ Result<bool> BlobUploads::has(http::Caller& caller, const std::string& repositor
   if (response.status == 404 || response.status == 405 || (write && response.status == 403)) return false;
   if (!response.ok()) return fail(exchange_.error_of(response, call.what));
   // A blob of another length under this digest is none that we may count on.
-  const bool told = response.headers.find("Content-Length").has_value();
-  const bool present = !told || number_header(response, "Content-Length") == blob.size;
+  const bool present = response.headers.find_number("Content-Length").value_or(blob.size) == blob.size;
   if (present && write) self_mount_.saw_present(repository, blob.digest);
   return present;
 }
@@ -44,7 +33,7 @@ Result<bool> BlobUploads::has(http::Caller& caller, const std::string& repositor
 Result<UploadSession> BlobUploads::session_of(const http::Response& response, const Call& call,
                                               const std::string& repository, const oci::Descriptor& blob) const {
   FL_TRY(http::Url location, exchange_.resolve_target(response, response.headers.find("Location"), call.what));
-  const std::uint64_t minimum = number_header(response, "OCI-Chunk-Min-Length");
+  const std::uint64_t minimum = response.headers.find_number("OCI-Chunk-Min-Length").value_or(0);
   return UploadSession{repository, blob, std::move(location), minimum > kMaxMinimumChunk ? blob.size : minimum};
 }
 
@@ -55,6 +44,7 @@ Result<BlobUploads::MountAnswer> BlobUploads::mount(http::Caller& caller, const 
                   .path = fmt::format("/v2/{}/blobs/uploads/?mount={}&from={}", repository,
                                       http::percent_encode(digest.to_string()), http::percent_encode(from)),
                   .access = from == repository ? push_access(repository) : mount_access(repository, from),
+                  .favour = true,
                   .what = fmt::format("POST mount {}@{} from {}", repository, digest.to_string(), from)};
   Result<http::Response> response = exchange_.send(caller, call);
   if (!response) {
@@ -62,11 +52,14 @@ Result<BlobUploads::MountAnswer> BlobUploads::mount(http::Caller& caller, const 
     if (response.error().code() == ErrorCode::kCancelled || response.error().code() == ErrorCode::kTls) {
       return fail(std::move(response).error());
     }
-    exchange_.services().log.debug("{}: {}", call.what, response.error().describe());
+    exchange_.services().log.debug("{}", response.error().describe());
+  } else if (response->status == 201) {
+    return MountAnswer{true, std::nullopt};
+  }
+  if (!response || response->status != 202) {
+    refused_mounts_.with([&](auto& refused) { refused.insert(from); });
     return MountAnswer{};
   }
-  if (response->status == 201) return MountAnswer{true, std::nullopt};
-  if (response->status != 202) return MountAnswer{};
   FL_TRY(UploadSession session, session_of(*response, call, repository, blob));
   return MountAnswer{false, std::move(session)};
 }
@@ -86,7 +79,8 @@ BlobStart BlobUploads::uploading(http::Caller& caller, UploadSession session) {
   const oci::Digest digest = session.blob.digest;
   const std::string repository = session.repository;
   const auto committed = [this, repository, digest] { self_mount_.saw_present(repository, digest); };
-  return {BlobStart::State::kUploading, make_upload_writer(exchange_, caller, std::move(session), chunk_size_, committed)};
+  return {BlobStart::State::kUploading,
+          make_upload_writer(exchange_, caller, std::move(session), chunk_size_, committed)};
 }
 
 Result<BlobStart> BlobUploads::begin_after_head(http::Caller& caller, const std::string& repository,
@@ -114,7 +108,9 @@ Result<BlobStart> BlobUploads::begin_where_mounts_tell(http::Caller& caller, con
 Result<BlobStart> BlobUploads::begin(http::Caller& caller, const std::string& repository, const oci::Descriptor& blob,
                                      const std::optional<std::string>& mount_from) {
   std::optional<UploadSession> session;
-  if (mount_from && *mount_from != repository) {
+  const bool may_mount = mount_from && *mount_from != repository &&
+                         !refused_mounts_.with([&](const auto& refused) { return refused.contains(*mount_from); });
+  if (may_mount) {
     FL_TRY(MountAnswer answer, mount(caller, repository, blob, blob.digest, *mount_from));
     if (answer.mounted) return BlobStart{BlobStart::State::kMounted};
     session = std::move(answer.session);
@@ -126,7 +122,7 @@ Result<BlobStart> BlobUploads::begin(http::Caller& caller, const std::string& re
         session = std::move(answer.session);
       }
     }
-    if (self_mount_.verdict() == SelfMountKnowledge::Verdict::kTells) {
+    if (!session && self_mount_.verdict() == SelfMountKnowledge::Verdict::kTells) {
       return begin_where_mounts_tell(caller, repository, blob);
     }
   }

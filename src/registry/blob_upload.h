@@ -1,5 +1,8 @@
 #pragma once
 
+#include <set>
+
+#include "freightliner/base/guarded.h"
 #include "registry/exchange.h"
 #include "registry/self_mount.h"
 
@@ -35,7 +38,8 @@ class BlobUploads {
   Result<MountAnswer> mount(http::Caller& caller, const std::string& repository, const oci::Descriptor& blob,
                             const oci::Digest& digest, const std::string& from);
   Result<UploadSession> start(http::Caller& caller, const std::string& repository, const oci::Descriptor& blob);
-  Result<BlobStart> begin_where_mounts_tell(http::Caller& caller, const std::string& repository, const oci::Descriptor& blob);
+  Result<BlobStart> begin_where_mounts_tell(http::Caller& caller, const std::string& repository,
+                                            const oci::Descriptor& blob);
   Result<BlobStart> begin_after_head(http::Caller& caller, const std::string& repository, const oci::Descriptor& blob,
                                      std::optional<UploadSession> session);
   Result<UploadSession> session_of(const http::Response& response, const Call& call, const std::string& repository,
@@ -45,6 +49,7 @@ class BlobUploads {
   Exchange& exchange_;
   std::uint64_t chunk_size_;
   SelfMountKnowledge self_mount_;
+  Guarded<std::set<std::string>> refused_mounts_;  // repositories that nothing could be mounted from
 };
 
 }  // namespace freightliner::registry

@@ -22,8 +22,9 @@ Result<http::Url> Endpoint::url(const std::string& path) const {
 }
 
 bool Endpoint::fall_back_to_http() noexcept {
-  if (loopback_) plain_ = true;
-  return loopback_;
+  if (!loopback_ || tls_seen_) return false;
+  plain_ = true;
+  return true;
 }
 
 }  // namespace freightliner::registry

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "freightliner/base/text.h"
 #include "freightliner/base/random.h"
+#include "freightliner/base/text.h"
 #include "registry/response_error.h"
 
 namespace freightliner::registry {
@@ -11,6 +11,7 @@ namespace {
 
 constexpr int kMaxRedirects = 10;
 constexpr int kMaxChallenges = 2;
+constexpr int kMaxExpired = 3;
 constexpr std::size_t kMaxWarnings = 100;
 
 bool is_redirect(int status) noexcept {
@@ -41,23 +42,30 @@ Result<http::Response> Exchange::send(http::Caller& caller, const Call& call, co
     if (!response && !response.error().retryable()) return fail(std::move(response).error().with_context(call.what));
     if (response) {
       show_warnings(*response);
+      if (response->ok()) return response;
       Error error = error_of(*response, call.what);
+      if (expired(*response) && number < kMaxExpired) {
+        // A signed URL ran out: the registry gives a fresh one.
+        services_.log.info("{}: {}; asking the registry again", call.what, error.message());
+        continue;
+      }
       // A 5xx with a code that says why is an answer: response_error() has made it something else than temporary.
-      if (response->ok() || !error.retryable()) return response;
+      if (!error.retryable()) return response;
       response = fail(std::move(error));
+    } else {
+      response = fail(std::move(response).error().with_context(call.what));
     }
-    FL_CHECK(wait_before_retry(caller, response.error(), number, call.what));
+    if (call.favour) return response;
+    FL_CHECK(wait_before_retry(caller, response.error(), number));
   }
 }
 
-Status Exchange::wait_before_retry(http::Caller& caller, const Error& error, int attempt, std::string_view what) {
+Status Exchange::wait_before_retry(http::Caller& caller, const Error& error, int attempt) {
   const auto delay = options_.retry.next_delay(attempt, error.retry_after(), random_unit());
   if (!delay) {
-    std::string message = fmt::format("{} (gave up after {} attempt{})", error.message(), attempt, attempt == 1 ? "" : "s");
-    Error last(error.code(), std::move(message));
-    return fail(std::move(last).with_http_status(error.http_status()));
+    return fail(Error(error).with_context(fmt::format("gave up after {} attempt{}", attempt, attempt == 1 ? "" : "s")));
   }
-  services_.log.info("{}: {}; trying again in {}", what, error.message(), format_duration(*delay));
+  services_.log.info("{}; trying again in {}", error.describe(), format_duration(*delay));
   services_.progress.retries.fetch_add(1, std::memory_order_relaxed);
   if (error.retry_after() || error.http_status() == 429) {
     services_.governor.pause(host(), *delay);
@@ -82,9 +90,11 @@ Result<http::Response> Exchange::attempt_once(http::Caller& caller, const Call& 
 
 Result<http::Request> Exchange::prepare(http::Caller& caller, const Call& call) {
   FL_TRY(const http::Url own, endpoint_.url(call.path));
-  http::Request request{
-      .method = call.method, .url = call.url.value_or(own), .headers = call.headers, .body = call.body,
-      .max_response_bytes = call.max_response_bytes};
+  http::Request request{.method = call.method,
+                        .url = call.url.value_or(own),
+                        .headers = call.headers,
+                        .body = call.body,
+                        .max_response_bytes = call.max_response_bytes};
   if (request.url.origin() != own.origin()) {
     request.refuse_local_addresses = true;
     request.trusted_address = address_.with([](const std::string& address) { return address; });
@@ -111,11 +121,12 @@ Result<http::Response> Exchange::authorized(http::Caller& caller, const Call& ca
   }
 }
 
-void Exchange::learn_from_refusal(http::Caller& caller, const http::Response& refused, const Call& call,
-                                  const http::Request& sent) {
+Status Exchange::learn_from_refusal(http::Caller& caller, const http::Response& refused, const Call& call,
+                                    const http::Request& sent) {
   const auto answer = authenticator_.answer_challenge(caller.session, refused, call.access,
                                                       sent.headers.find("Authorization"), caller.stop);
-  if (!answer) services_.log.debug("{}: {}", call.what, answer.error().describe());
+  if (!answer) return fail(Error(answer.error()).with_context(call.what));
+  return {};
 }
 
 Result<http::Response> Exchange::follow(http::Caller& caller, const Call& call, http::Response response,
@@ -150,7 +161,13 @@ Error Exchange::error_of(const http::Response& response, std::string_view what) 
   return response_error(response, what, services_.clock.wall_time());
 }
 
+bool Exchange::expired(const http::Response& response) const {
+  const auto own = endpoint_.url("/");
+  return response.status == 403 && own && response.url.origin() != own->origin();
+}
+
 void Exchange::remember_address(const http::Response& response) {
+  if (response.url.is_https()) endpoint_.saw_tls();
   if (response.remote_address.empty()) return;
   address_.with([&](std::string& address) {
     if (address != response.remote_address) address = response.remote_address;
@@ -162,8 +179,8 @@ void Exchange::show_warnings(const http::Response& response) {
   for (const std::string& value : response.headers.find_all("Warning")) {
     if (!value.starts_with("299")) continue;
     const std::string text = printable(value, 300);
-    const bool fresh = shown_warnings_.with(
-        [&](auto& shown) { return shown.size() < kMaxWarnings && shown.insert(text).second; });
+    const bool fresh =
+        shown_warnings_.with([&](auto& shown) { return shown.size() < kMaxWarnings && shown.insert(text).second; });
     if (fresh) services_.log.warn("{} says: {}", host(), text);
   }
 }

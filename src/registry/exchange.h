@@ -13,18 +13,20 @@ namespace freightliner::registry {
 /// A request to the registry, before it is known under which scheme and with which authorization it goes out.
 struct Call {
   http::Method method = http::Method::kGet;
-  std::string path = {};                           // "/v2/…"
-  std::optional<http::Url> url = std::nullopt;     // instead of `path`: a Location or Link
+  std::string path = {};                        // "/v2/…"
+  std::optional<http::Url> url = std::nullopt;  // instead of `path`: a Location or Link
   http::Headers headers = {};
   std::string body = {};
   std::uint64_t max_response_bytes = http::kMaxSmallBodyBytes;
   auth::Access access = {};
+  /// A favour is asked once: what it fails with is not worth a wait.
+  bool favour = false;
   /// What is being done, for errors: "GET manifest library/alpine:latest".
   std::string what = {};
 };
 
-/// Sends calls: waits for the host's pause, authorizes, follows redirects with the authorization bound to its origin, tries
-/// again what may be tried again. Safe from any thread.
+/// Sends calls: waits for the host's pause, authorizes, follows redirects with the authorization bound to its origin,
+/// tries again what may be tried again. Safe from any thread.
 class Exchange {
  public:
   /// Performs one request; what it returns for a stream is the head.
@@ -32,17 +34,20 @@ class Exchange {
 
   Exchange(const RegistryOptions& options, auth::Authenticator& authenticator, RegistryServices services);
 
-  /// Returns the final answer, whatever its status, but for 401 that can't be helped, 429 and passing 5xx, which are errors
-  /// when all attempts are used up.
+  /// Returns the final answer, whatever its status, but for 401 that can't be helped, 429 and passing 5xx, which are
+  /// errors when all attempts are used up.
   Result<http::Response> send(http::Caller& caller, const Call& call);
   Result<http::Response> send(http::Caller& caller, const Call& call, const Attempt& attempt);
 
-  /// A request for a URL that the registry named, with the authorization only where it is the registry's own origin. For
-  /// bodies that stream, which are not sent through send().
+  /// A request for a URL that the registry named, with the authorization only where it is the registry's own origin.
+  /// For bodies that stream, which are not sent through send().
   Result<http::Request> prepare(http::Caller& caller, const Call& call);
-  /// Learns from a 401 to a streaming request, so that the next try carries a fresh token.
-  void learn_from_refusal(http::Caller& caller, const http::Response& refused, const Call& call,
-                          const http::Request& sent);
+  /// Learns from a 401 to a streaming request, so that the next try carries a fresh token. Errors: kAuthentication
+  /// where there is nothing to learn.
+  Status learn_from_refusal(http::Caller& caller, const http::Response& refused, const Call& call,
+                            const http::Request& sent);
+  /// Shows a registry's `Warning: 299` once per text.
+  void show_warnings(const http::Response& response);
 
   Error error_of(const http::Response& response, std::string_view what) const;
   /// Resolves a Location or Link of an answer. Errors: kProtocol for a missing one, kTls for a downgrade to http.
@@ -55,10 +60,12 @@ class Exchange {
 
  private:
   Result<http::Response> attempt_once(http::Caller& caller, const Call& call, const Attempt& attempt);
-  Result<http::Response> follow(http::Caller& caller, const Call& call, http::Response response, const Attempt& attempt);
+  Result<http::Response> follow(http::Caller& caller, const Call& call, http::Response response,
+                                const Attempt& attempt);
   Result<http::Response> authorized(http::Caller& caller, const Call& call, const Attempt& attempt);
-  Status wait_before_retry(http::Caller& caller, const Error& error, int attempt, std::string_view what);
-  void show_warnings(const http::Response& response);
+  Status wait_before_retry(http::Caller& caller, const Error& error, int attempt);
+  /// True where a redirect's target refused what the registry had allowed.
+  bool expired(const http::Response& response) const;
   void remember_address(const http::Response& response);
 
   RegistryOptions options_;

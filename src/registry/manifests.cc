@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "freightliner/base/text.h"
 #include "freightliner/io/hasher.h"
 #include "freightliner/oci/media_type.h"
@@ -17,6 +15,7 @@ namespace {
 
 constexpr int kMaxPages = 10'000;
 constexpr std::size_t kMaxReferrers = 100'000;
+constexpr std::uint64_t kMaxReferrersBytes = 64 * kMiB;
 
 Call manifest_call(http::Method method, const std::string& repository, const std::string& reference, bool write) {
   Call call{.method = method,
@@ -31,18 +30,16 @@ Call manifest_call(http::Method method, const std::string& repository, const std
 }
 
 // 403 for what a push may create is Artifactory's "not there"; the PUT will tell where it is meant as a refusal.
-bool is_absent(int status, bool write) noexcept { return status == 404 || (write && status == 403); }
+bool is_absent(int status, bool write) noexcept {
+  return status == 404 || (write && status == 403);
+}
 
 std::optional<oci::Descriptor> descriptor_from_headers(const http::Response& response) {
-  const auto digest_text = response.headers.find("Docker-Content-Digest");
-  const auto length_text = response.headers.find("Content-Length");
-  const auto type = response.headers.find("Content-Type");
-  if (!digest_text || !length_text || !type) return std::nullopt;
-  auto digest = oci::Digest::parse(*digest_text);
-  std::uint64_t size = 0;
-  const auto [end, error] = std::from_chars(length_text->data(), length_text->data() + length_text->size(), size);
-  if (!digest || error != std::errc() || end != length_text->data() + length_text->size()) return std::nullopt;
-  return oci::Descriptor{.media_type = oci::bare_media_type(*type), .digest = *digest, .size = size};
+  const auto digest = oci::Digest::parse(response.headers.find("Docker-Content-Digest").value_or(""));
+  const auto size = response.headers.find_number("Content-Length");
+  const std::string type = oci::bare_media_type(response.headers.find("Content-Type").value_or(""));
+  if (!digest || !size || *size == 0 || type.empty()) return std::nullopt;
+  return oci::Descriptor{.media_type = type, .digest = *digest, .size = *size};
 }
 
 }  // namespace
@@ -54,7 +51,13 @@ Result<std::optional<oci::Descriptor>> Manifests::head(http::Caller& caller, con
   if (is_absent(response.status, write)) return std::nullopt;
   if (response.ok()) {
     auto descriptor = descriptor_from_headers(response);
-    if (descriptor && (descriptor->size > 0 || descriptor->media_type.empty())) return descriptor;
+    const auto pinned = oci::Digest::parse(reference);
+    // The pin beats the header (GHSA-qv35-3gw6-8q4j).
+    if (pinned && descriptor && descriptor->digest != *pinned) {
+      return fail(ErrorCode::kIntegrity,
+                  fmt::format("{}: the registry says that it is {}", call.what, descriptor->digest.to_string()));
+    }
+    if (descriptor) return descriptor;
   } else if (response.status != 405) {
     return fail(exchange_.error_of(response, call.what));
   }
@@ -71,18 +74,21 @@ Result<std::optional<oci::RawManifest>> Manifests::get(http::Caller& caller, con
   if (is_absent(response.status, write)) return std::nullopt;
   if (!response.ok()) return fail(exchange_.error_of(response, call.what));
   if (const auto encoding = response.headers.find("Content-Encoding"); encoding && *encoding != "identity") {
-    return fail(ErrorCode::kProtocol,
-                fmt::format("{}: the registry sent Content-Encoding {}, which nobody asked for", call.what, printable(*encoding, 40)));
+    return fail(ErrorCode::kProtocol, fmt::format("{}: the registry sent Content-Encoding {}, which nobody asked for",
+                                                  call.what, printable(*encoding, 40)));
   }
   const auto pinned = oci::Digest::parse(reference);
   const auto header_text = response.headers.find("Docker-Content-Digest");
   const auto header = header_text ? oci::Digest::parse(*header_text) : oci::Digest::parse({});
-  const auto algorithm = pinned   ? pinned->algorithm()
-                         : header ? header->algorithm()
-                                  : oci::DigestAlgorithm::kSha256;
+  const auto algorithm = pinned ? pinned->algorithm() : header ? header->algorithm() : oci::DigestAlgorithm::kSha256;
   const oci::Digest digest = io::digest_of(response.body, algorithm);
   if (pinned && digest != *pinned) {
-    return fail(ErrorCode::kIntegrity, fmt::format("{}: the registry sent other bytes, with digest {}", call.what, digest.to_string()));
+    return fail(ErrorCode::kIntegrity,
+                fmt::format("{}: the registry sent other bytes, with digest {}", call.what, digest.to_string()));
+  }
+  if (pinned && header && *header != digest) {
+    return fail(ErrorCode::kIntegrity,
+                fmt::format("{}: the registry says that it is {}", call.what, header->to_string()));
   }
   if (header && *header != digest) {
     exchange_.services().log.warn("{}: the registry's Docker-Content-Digest {} is wrong, the content has {}", call.what,
@@ -103,14 +109,25 @@ Result<PutManifestResult> Manifests::put(http::Caller& caller, const std::string
   if (response.status != 201 && response.status != 200) {
     return refused(caller, repository, reference, manifest, response);
   }
-  if (const auto text = response.headers.find("Docker-Content-Digest")) {
-    const auto stored = oci::Digest::parse(*text);
-    if (stored && stored->algorithm() == manifest.digest().algorithm() && *stored != manifest.digest()) {
-      return fail(ErrorCode::kIntegrity, fmt::format("{}: sent {}, the registry stored {}", call.what,
-                                                     manifest.digest().to_string(), stored->to_string()));
-    }
+  FL_TRY(const std::optional<oci::Digest> stored, stored_digest(caller, repository, reference, response));
+  if (stored && stored->algorithm() == manifest.digest().algorithm() && *stored != manifest.digest()) {
+    return fail(ErrorCode::kIntegrity, fmt::format("{}: sent {}, the registry stored {}", call.what,
+                                                   manifest.digest().to_string(), stored->to_string()));
   }
   return PutManifestResult{.subject_indexed = response.headers.find("OCI-Subject").has_value()};
+}
+
+// What a PUT has made: the answer says it, or, for a tag, a look at it.
+Result<std::optional<oci::Digest>> Manifests::stored_digest(http::Caller& caller, const std::string& repository,
+                                                            const std::string& reference,
+                                                            const http::Response& response) {
+  if (const auto text = response.headers.find("Docker-Content-Digest")) {
+    if (const auto digest = oci::Digest::parse(*text)) return *digest;
+  }
+  if (!oci::is_valid_tag(reference)) return std::nullopt;
+  FL_TRY(const auto found, head(caller, repository, reference, true));
+  if (!found) return std::nullopt;
+  return found->digest;
 }
 
 // An immutable tag is refused in many ways (400, 409, 412). Where it names what we wanted to write, all is well.
@@ -126,8 +143,7 @@ Result<PutManifestResult> Manifests::refused(http::Caller& caller, const std::st
   if (!existing || response.status == 400) return fail(std::move(error));
   return fail(Error(ErrorCode::kDenied, fmt::format("{}; the tag names {} and can't be moved", error.message(),
                                                     existing->digest.to_string()))
-                  .with_http_status(response.status)
-                  .with_reason(ErrorReason::kTagExists));
+                  .with_http_status(response.status));
 }
 
 Result<std::optional<std::vector<oci::Descriptor>>> Manifests::referrers(http::Caller& caller,
@@ -140,21 +156,29 @@ Result<std::optional<std::vector<oci::Descriptor>>> Manifests::referrers(http::C
   call.headers.add("Accept", std::string(oci::kOciIndex));
   std::vector<oci::Descriptor> all;
   std::set<std::string> seen;
+  std::uint64_t bytes = 0;
   for (int page = 0; page < kMaxPages; ++page) {
     FL_TRY(http::Response response, exchange_.send(caller, call));
     // Registries without the endpoint answer 404, some 400 or 405; an empty list is 200 (distribution-spec v1.1).
     if (page == 0 && (response.status == 404 || response.status == 400 || response.status == 405)) return std::nullopt;
     if (!response.ok()) return fail(exchange_.error_of(response, call.what));
+    bytes += response.body.size();
+    if (bytes > kMaxReferrersBytes) {
+      return fail(ErrorCode::kProtocol,
+                  fmt::format("{}: the list is longer than {}", call.what, format_bytes(kMaxReferrersBytes)));
+    }
     const oci::RawManifest raw(std::move(response.body), std::string(oci::kOciIndex), digest);
     auto content = oci::parse_manifest(raw);
     if (!content) return fail(std::move(content).error().with_context(call.what));
     for (oci::Descriptor& child : oci::children_of(*content)) all.push_back(std::move(child));
-    if (all.size() > kMaxReferrers) return fail(ErrorCode::kProtocol, fmt::format("{}: more than {} referrers", call.what, kMaxReferrers));
+    if (all.size() > kMaxReferrers)
+      return fail(ErrorCode::kProtocol, fmt::format("{}: more than {} referrers", call.what, kMaxReferrers));
     const auto link = next_link(response.headers.find_all("Link"));
     if (!link) return all;
     FL_TRY(http::Url next, exchange_.resolve_target(response, link, call.what));
     if (next.origin() != response.url.origin()) {
-      return fail(ErrorCode::kProtocol, fmt::format("{}: the next page is on another host, {}", call.what, next.origin().to_string()));
+      return fail(ErrorCode::kProtocol,
+                  fmt::format("{}: the next page is on another host, {}", call.what, next.origin().to_string()));
     }
     if (!seen.insert(next.to_string()).second) {
       return fail(ErrorCode::kProtocol, fmt::format("{}: the pages form a loop", call.what));

@@ -19,6 +19,8 @@ class Manifests {
                                                                 const oci::Digest& digest);
 
  private:
+  Result<std::optional<oci::Digest>> stored_digest(http::Caller& caller, const std::string& repository,
+                                                   const std::string& reference, const http::Response& response);
   Result<PutManifestResult> refused(http::Caller& caller, const std::string& repository, const std::string& reference,
                                     const oci::RawManifest& manifest, const http::Response& response);
   Exchange& exchange_;

@@ -26,19 +26,23 @@ RegistryClient::RegistryClient(RegistryOptions options, auth::Authenticator& aut
     : impl_(std::make_unique<Impl>(std::move(options), authenticator, services)) {}
 RegistryClient::~RegistryClient() = default;
 
-const std::string& RegistryClient::registry() const noexcept { return impl_->options.registry; }
+const std::string& RegistryClient::registry() const noexcept {
+  return impl_->options.registry;
+}
 
 Result<MountOrigin> RegistryClient::mount_origin(const std::string& repository) {
   FL_TRY(std::string identity, impl_->authenticator.identity_key(repository));
   return MountOrigin{impl_->options.registry, std::move(identity), repository};
 }
 
-Result<std::optional<oci::Descriptor>> RegistryClient::head_manifest(http::Caller& caller, const std::string& repository,
+Result<std::optional<oci::Descriptor>> RegistryClient::head_manifest(http::Caller& caller,
+                                                                     const std::string& repository,
                                                                      const std::string& reference, bool write) {
   return impl_->manifests.head(caller, repository, reference, write);
 }
 
-Result<std::optional<oci::RawManifest>> RegistryClient::get_manifest(http::Caller& caller, const std::string& repository,
+Result<std::optional<oci::RawManifest>> RegistryClient::get_manifest(http::Caller& caller,
+                                                                     const std::string& repository,
                                                                      const std::string& reference, bool write) {
   return impl_->manifests.get(caller, repository, reference, write);
 }

@@ -35,18 +35,24 @@ std::vector<RegistryError> parse_errors(const http::Response& response) {
 
 ErrorCode class_of(int status) noexcept {
   switch (status) {
-    case 401: return ErrorCode::kAuthentication;
+    case 401:
+    case 407:
+      return ErrorCode::kAuthentication;
     case 403:
     case 413:
-    case 507: return ErrorCode::kDenied;
-    case 404: return ErrorCode::kNotFound;
+    case 507:
+      return ErrorCode::kDenied;
+    case 404:
+      return ErrorCode::kNotFound;
     case 408:
     case 429:
-    case 500:
-    case 502:
-    case 503:
-    case 504: return ErrorCode::kTemporary;
-    default: return ErrorCode::kProtocol;
+      return ErrorCode::kTemporary;
+    case 501:
+    case 505:
+      return ErrorCode::kProtocol;
+    // 502 to 504 and what content networks add to them (520 to 526).
+    default:
+      return status >= 500 ? ErrorCode::kTemporary : ErrorCode::kProtocol;
   }
 }
 
@@ -55,7 +61,8 @@ std::string describe(const http::Response& response, const std::vector<RegistryE
   for (const RegistryError& error : errors) {
     text += fmt::format(" {}{}{}", error.code, error.message.empty() ? "" : ": ", error.message);
   }
-  if (errors.empty() && response.body.find('<') != std::string::npos && response.body.find("html") != std::string::npos) {
+  if (errors.empty() && response.body.find('<') != std::string::npos &&
+      response.body.find("html") != std::string::npos) {
     text += " with an HTML page (is a proxy or a login page in the way?)";
   }
   return printable(text, 400);
@@ -63,18 +70,7 @@ std::string describe(const http::Response& response, const std::vector<RegistryE
 
 }  // namespace
 
-std::vector<std::string> error_codes(const http::Response& response) {
-  std::vector<std::string> codes;
-  for (RegistryError& error : parse_errors(response)) codes.push_back(std::move(error.code));
-  return codes;
-}
-
-bool has_error_code(const http::Response& response, std::string_view code) {
-  return std::ranges::any_of(error_codes(response), [&](const std::string& have) { return have == code; });
-}
-
-Error response_error(const http::Response& response, std::string_view what,
-                     std::chrono::system_clock::time_point now) {
+Error response_error(const http::Response& response, std::string_view what, std::chrono::system_clock::time_point now) {
   const auto errors = parse_errors(response);
   const auto has = [&](std::string_view code) {
     return std::ranges::any_of(errors, [&](const RegistryError& error) { return error.code == code; });
@@ -91,9 +87,7 @@ Error response_error(const http::Response& response, std::string_view what,
     return Error(code, error.message()).with_http_status(response.status).with_reason(ErrorReason::kUnknownBlob);
   }
   if (response.status == 400 && has("DIGEST_INVALID")) {
-    return Error(ErrorCode::kIntegrity, error.message())
-        .with_http_status(response.status)
-        .with_reason(ErrorReason::kDigestRefused);
+    return Error(ErrorCode::kIntegrity, error.message()).with_http_status(response.status);
   }
   return error;
 }

@@ -9,9 +9,9 @@
 namespace freightliner::registry {
 
 /// What a run has learnt of how a registry answers a mount of a blob from the repository itself. docker-registry and
-/// distribution answer 201 where the blob is there and 202, an upload session, where it is not: one request is existence
-/// check and upload start. Others (go-containerregistry's) answer 202 always, so a 202 proves absence only on a host that
-/// has answered 201 in this run. Safe from any thread.
+/// distribution answer 201 where the blob is there and 202, an upload session, where it is not: one request is
+/// existence check and upload start. Others (go-containerregistry's) answer 202 always, so a 202 proves absence only on
+/// a host that has answered 201 in this run. Safe from any thread.
 class SelfMountKnowledge {
  public:
   enum class Verdict { kUnknown, kTells, kDoesNotTell };
@@ -36,7 +36,8 @@ class SelfMountKnowledge {
   /// A blob to ask about in that repository; given out once, so that one thread asks.
   std::optional<oci::Digest> take_question(const std::string& repository) {
     return state_.with([&](State& state) -> std::optional<oci::Digest> {
-      if (state.verdict != Verdict::kUnknown || !state.present || state.present->repository != repository) return std::nullopt;
+      if (state.verdict != Verdict::kUnknown || !state.present || state.present->repository != repository)
+        return std::nullopt;
       const oci::Digest digest = state.present->digest;
       state.present.reset();
       return digest;

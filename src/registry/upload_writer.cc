@@ -71,14 +71,18 @@ Status UploadWriter::open(Call call, std::uint64_t length) {
 // The statuses that a new session may cure: the token ran out, the session is gone, the offsets differ.
 Error UploadWriter::map(const http::Response& response) {
   if (response.status == 401 && open_request_) {
-    exchange_.learn_from_refusal(caller_, response, open_call_, *open_request_);
-    return {ErrorCode::kTemporary, open_call_.what + ": the token was refused in mid-upload"};
+    Status learnt = exchange_.learn_from_refusal(caller_, response, open_call_, *open_request_);
+    if (!learnt) return std::move(learnt).error();
+    return Error(ErrorCode::kTemporary, open_call_.what + ": the token was refused in mid-upload")
+        .with_reason(ErrorReason::kTokenRefused);
   }
   Error error = exchange_.error_of(response, open_call_.what);
   if (response.status == 404 || response.status == 416) {
-    return Error(ErrorCode::kTemporary, "the upload session is gone: " + error.message()).with_http_status(response.status);
+    return Error(ErrorCode::kTemporary, "the upload session is gone: " + error.message())
+        .with_http_status(response.status);
   }
-  if (response.status == 429 && error.retry_after()) exchange_.services().governor.pause(exchange_.host(), *error.retry_after());
+  if (error.retry_after() && *error.retry_after() <= exchange_.retry().max_retry_after)
+    exchange_.services().governor.pause(exchange_.host(), *error.retry_after());
   return error;
 }
 
@@ -97,18 +101,21 @@ Result<http::Response> UploadWriter::finish_body() {
   Result<http::Response> response = body_->finish();
   body_.reset();
   if (!response) return fail(std::move(response).error().with_context(open_call_.what));
+  exchange_.show_warnings(*response);
   if (!response->ok()) return fail(map(*response));
   return response;
 }
 
 Status UploadWriter::settle(const http::Response& response) {
   if (response.status == 202) {
-    return fail(ErrorCode::kProtocol, open_call_.what + ": the registry took the last byte but did not make a blob of it (202)");
+    return fail(ErrorCode::kProtocol,
+                open_call_.what + ": the registry took the last byte but did not make a blob of it (202)");
   }
   if (const auto text = response.headers.find("Docker-Content-Digest")) {
     const auto stored = oci::Digest::parse(*text);
     if (stored && stored->algorithm() == session_.blob.digest.algorithm() && *stored != session_.blob.digest) {
-      return fail(ErrorCode::kIntegrity, fmt::format("{}: the registry stored {}", open_call_.what, stored->to_string()));
+      return fail(ErrorCode::kIntegrity,
+                  fmt::format("{}: the registry stored {}", open_call_.what, stored->to_string()));
     }
   }
   settled_ = true;
@@ -208,7 +215,8 @@ Status ChunkedWriter::write(io::Chunk chunk) {
     }
     // The chunk reaches over the end of this PATCH: its first part goes out from where it lies.
     const auto part = static_cast<std::size_t>(patch_left_);
-    if (Status sent = body_->write_view(chunk.bytes().first(part)); !sent) return fail(write_error(std::move(sent).error()));
+    if (Status sent = body_->write_view(chunk.bytes().first(part)); !sent)
+      return fail(write_error(std::move(sent).error()));
     chunk.consume(part);
     patch_left_ = 0;
     FL_CHECK(close_patch());

@@ -5,7 +5,9 @@
 namespace freightliner::transport {
 namespace {
 
-Unexpected not_found(const std::string& what) { return fail(ErrorCode::kNotFound, what + " does not exist"); }
+Unexpected not_found(const std::string& what) {
+  return fail(ErrorCode::kNotFound, what + " does not exist");
+}
 
 class DockerSource final : public ImageSource {
  public:
@@ -20,7 +22,9 @@ class DockerSource final : public ImageSource {
     return *std::move(descriptor);
   }
 
-  Result<oci::RawManifest> root(http::Caller& caller) override { return get(caller, reference_.tag_or_digest(), name()); }
+  Result<oci::RawManifest> root(http::Caller& caller) override {
+    return get(caller, reference_.tag_or_digest(), name());
+  }
 
   Result<oci::RawManifest> manifest(http::Caller& caller, const oci::Descriptor& descriptor) override {
     const std::string digest = descriptor.digest.to_string();
@@ -31,7 +35,8 @@ class DockerSource final : public ImageSource {
     return client_.get_manifest(caller, reference_.repository, tag, false);
   }
 
-  Result<std::optional<std::vector<oci::Descriptor>>> referrers(http::Caller& caller, const oci::Digest& digest) override {
+  Result<std::optional<std::vector<oci::Descriptor>>> referrers(http::Caller& caller,
+                                                                const oci::Digest& digest) override {
     return client_.referrers(caller, reference_.repository, digest);
   }
 
@@ -75,6 +80,11 @@ class DockerDestination final : public ImageDestination {
     return client_.get_manifest(caller, reference_.repository, tag, true);
   }
 
+  Result<bool> has_closure(http::Caller& caller, const oci::Digest& digest) override {
+    FL_TRY(const auto found, client_.head_manifest(caller, reference_.repository, digest.to_string(), true));
+    return found.has_value();
+  }
+
   Result<bool> has_blob(http::Caller& caller, const oci::Descriptor& blob) override {
     return client_.has_blob(caller, reference_.repository, blob, true);
   }
@@ -98,7 +108,8 @@ class DockerDestination final : public ImageDestination {
                        : client_.put_manifest(caller, reference_.repository, tag, manifest);
   }
 
-  Result<std::optional<std::vector<oci::Descriptor>>> referrers(http::Caller& caller, const oci::Digest& digest) override {
+  Result<std::optional<std::vector<oci::Descriptor>>> referrers(http::Caller& caller,
+                                                                const oci::Digest& digest) override {
     return client_.referrers(caller, reference_.repository, digest);
   }
 

@@ -19,6 +19,7 @@ class LayoutDestination final : public ImageDestination {
 
   Result<std::optional<oci::Descriptor>> resolve(http::Caller& caller, const std::string& tag) override;
   Result<std::optional<oci::RawManifest>> tagged(http::Caller& caller, const std::string& tag) override;
+  Result<bool> has_closure(http::Caller&, const oci::Digest&) override { return false; }
   Result<bool> has_blob(http::Caller& caller, const oci::Descriptor& blob) override;
   Result<registry::BlobStart> begin_blob(http::Caller& caller, const oci::Descriptor& blob,
                                          const std::optional<registry::MountOrigin>& from) override;

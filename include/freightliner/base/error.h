@@ -34,10 +34,9 @@ std::string_view to_string(ErrorCode code) noexcept;
 /// A finer reason, where a caller acts on it.
 enum class ErrorReason {
   kNone,
-  kNotTls,             ///< the port answered, but not with TLS
-  kUnknownBlob,        ///< a registry refused a manifest because it misses a blob of it (MANIFEST_BLOB_UNKNOWN)
-  kDigestRefused,      ///< a registry found other bytes than the digest says (DIGEST_INVALID)
-  kTagExists,          ///< an immutable tag is in the way
+  kNotTls,        ///< the port answered, but not with TLS
+  kUnknownBlob,   ///< a registry refused a manifest because it misses a blob of it (MANIFEST_BLOB_UNKNOWN)
+  kTokenRefused,  ///< a body was refused with 401; a fresh token has been fetched since
 };
 
 /// A failure as a value. Cheap to move; immutable but for added context. Never holds a secret.

@@ -27,10 +27,10 @@ class [[nodiscard]] Result {
 
   // Implicit from a value and from Unexpected, as std::expected is: `return value;` must read naturally.
   template <class U = T>
-    requires(std::is_constructible_v<T, U &&> && !std::is_same_v<std::remove_cvref_t<U>, Result> &&
-             !std::is_same_v<std::remove_cvref_t<U>, Unexpected>)
-  Result(U&& value) : state_(std::in_place_index<0>, std::forward<U>(value)) {}  // NOLINT(google-explicit-constructor)
-  Result(Unexpected unexpected)                                                  // NOLINT(google-explicit-constructor)
+  requires(std::is_constructible_v<T, U&&> && !std::is_same_v<std::remove_cvref_t<U>, Result> &&
+           !std::is_same_v<std::remove_cvref_t<U>, Unexpected>) Result(U&& value)
+      : state_(std::in_place_index<0>, std::forward<U>(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(Unexpected unexpected)                                    // NOLINT(google-explicit-constructor)
       : state_(std::in_place_index<1>, std::move(unexpected.error())) {}
 
   bool has_value() const noexcept { return state_.index() == 0; }
@@ -79,8 +79,12 @@ class [[nodiscard]] Result<void> {
 
 using Status = Result<void>;
 
-inline Unexpected fail(ErrorCode code, std::string message) { return Unexpected(Error(code, std::move(message))); }
-inline Unexpected fail(Error error) { return Unexpected(std::move(error)); }
+inline Unexpected fail(ErrorCode code, std::string message) {
+  return Unexpected(Error(code, std::move(message)));
+}
+inline Unexpected fail(Error error) {
+  return Unexpected(std::move(error));
+}
 
 }  // namespace freightliner
 
@@ -88,14 +92,14 @@ inline Unexpected fail(Error error) { return Unexpected(std::move(error)); }
 #define FL_CONCAT(a, b) FL_CONCAT_IMPL(a, b)
 
 /// `FL_TRY(auto x, expression);` — declares x as the value, or returns the error to the caller.
-#define FL_TRY(declaration, ...)                                                        \
-  auto FL_CONCAT(fl_result_, __LINE__) = (__VA_ARGS__);                                 \
-  if (!FL_CONCAT(fl_result_, __LINE__))                                                 \
+#define FL_TRY(declaration, ...)                                                           \
+  auto FL_CONCAT(fl_result_, __LINE__) = (__VA_ARGS__);                                    \
+  if (!FL_CONCAT(fl_result_, __LINE__))                                                    \
     return ::freightliner::Unexpected(std::move(FL_CONCAT(fl_result_, __LINE__)).error()); \
   declaration = *std::move(FL_CONCAT(fl_result_, __LINE__))
 
 /// `FL_CHECK(status_expression);` — returns the error to the caller, if there is one.
-#define FL_CHECK(...)                                                                                            \
-  do {                                                                                                           \
+#define FL_CHECK(...)                                                                                                \
+  do {                                                                                                               \
     if (auto fl_status = (__VA_ARGS__); !fl_status) return ::freightliner::Unexpected(std::move(fl_status).error()); \
   } while (false)

@@ -21,6 +21,8 @@ class Headers {
   void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
   /// The first field of that name; nullopt where there is none.
   std::optional<std::string> find(std::string_view name) const;
+  /// The first field of that name as a decimal number; nullopt where there is none or it is not one.
+  std::optional<std::uint64_t> find_number(std::string_view name) const;
   std::vector<std::string> find_all(std::string_view name) const;
   const std::vector<std::pair<std::string, std::string>>& fields() const noexcept { return fields_; }
   bool empty() const noexcept { return fields_.empty(); }
@@ -45,8 +47,8 @@ struct Request {
   std::uint64_t max_response_bytes = kMaxSmallBodyBytes;
   /// For the whole exchange of a small request; streaming bodies have a stall limit instead. 0: the session's default.
   Duration timeout{0};
-  /// True for a target that a registry named (redirect, upload Location, token realm): loopback, link-local and metadata
-  /// addresses are refused unless `trusted_address` is the very same address (SSRF).
+  /// True for a target that a registry named (redirect, upload Location, token realm): loopback, link-local and
+  /// metadata addresses are refused unless `trusted_address` is the very same address (SSRF).
   bool refuse_local_addresses = false;
   /// The numeric address of the registry that named the target.
   std::string trusted_address = {};

@@ -19,10 +19,10 @@ struct SessionOptions {
   /// The whole exchange of a small request.
   Duration request_timeout{60'000};
   /// A streaming body that moves fewer than `minimum_rate` bytes per second on average over this time is given up.
+  /// After the last byte of an upload the registry may take five times as long to answer: it may hash and move the
+  /// blob.
   Duration stall_timeout{60'000};
   std::uint64_t minimum_rate = 1024;
-  /// How long a registry may take to answer after the last byte of an upload (it may hash and move the blob).
-  Duration commit_timeout{600'000};
   TlsOptions tls;
 };
 
@@ -49,8 +49,8 @@ struct Download {
   std::unique_ptr<io::BlobReader> body;
 };
 
-/// A body on its way out. Confined to its session's thread; the session outlives it. Destroyed unfinished: the connection
-/// is closed, so that the server sees a broken request.
+/// A body on its way out. Confined to its session's thread; the session outlives it. Destroyed unfinished: the
+/// connection is closed, so that the server sees a broken request.
 class Upload {
  public:
   virtual ~Upload() = default;
@@ -78,8 +78,8 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  /// A small exchange, response body in memory (bounded). Errors: kTemporary (network), kTls, kProtocol (no HTTP, body over
-  /// the limit, refused address), kCancelled.
+  /// A small exchange, response body in memory (bounded). Errors: kTemporary (network), kTls, kProtocol (no HTTP, body
+  /// over the limit, refused address), kCancelled.
   Result<Response> perform(const Request& request, const std::stop_token& stop);
   /// Starts a GET and runs it to its headers. `queue` outlives the returned body.
   Result<Download> open(const Request& request, io::ChunkQueue& queue, const std::stop_token& stop);

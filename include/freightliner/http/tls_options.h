@@ -18,11 +18,12 @@ struct HostTls {
   bool verify = true;
 };
 
-/// TLS settings of a run. Verification is switched off only by naming a host. Immutable after construction: safe from any
-/// thread.
+/// TLS settings of a run. Verification is switched off only by naming a host. Immutable after construction: safe from
+/// any thread.
 struct TlsOptions {
   std::filesystem::path ca_file;
-  /// Directories in the form of containers-certs.d(5): `<dir>/<host[:port]>/{*.crt,*.cert,*.key}`; all that exist count.
+  /// Directories in the form of containers-certs.d(5): `<dir>/<host[:port]>/{*.crt,*.cert,*.key}`; all that exist
+  /// count.
   std::vector<std::filesystem::path> certificate_directories;
   /// `host` or `host:port` for which certificates are not verified.
   std::set<std::string> insecure_hosts;

@@ -63,9 +63,9 @@ struct PutManifestResult {
 };
 
 /// The endpoints of one registry (OCI distribution-spec v1.1, chapter "Endpoints") for one identity: authentication,
-/// retries of what may be repeated, shared pauses, redirects, limits, verified answers. Safe from any thread; the Caller
-/// given to a call is the calling thread's. `reference` is a tag or a digest. Absence is nullopt; a repository that does
-/// not exist is absence as well.
+/// retries of what may be repeated, shared pauses, redirects, limits, verified answers. Safe from any thread; the
+/// Caller given to a call is the calling thread's. `reference` is a tag or a digest. Absence is nullopt; a repository
+/// that does not exist is absence as well.
 class RegistryClient {
  public:
   RegistryClient(RegistryOptions options, auth::Authenticator& authenticator, RegistryServices services);
@@ -75,19 +75,20 @@ class RegistryClient {
   /// The origin for mounts from `repository`. Errors: as the look-up of credentials.
   Result<MountOrigin> mount_origin(const std::string& repository);
 
-  /// Digest, type and size without the content; a GET where the registry's HEAD does not tell them. `write` asks for push
-  /// access along with pull, so that a run needs one token for the repository.
+  /// Digest, type and size without the content; a GET where the registry's HEAD does not tell them. `write` asks for
+  /// push access along with pull, so that a run needs one token for the repository.
   Result<std::optional<oci::Descriptor>> head_manifest(http::Caller& caller, const std::string& repository,
                                                        const std::string& reference, bool write);
-  /// The bytes, verified against the digest where `reference` is one; a wrong Docker-Content-Digest on a tag is a warning.
+  /// The bytes, verified against the digest where `reference` is one; a wrong Docker-Content-Digest on a tag is a
+  /// warning.
   Result<std::optional<oci::RawManifest>> get_manifest(http::Caller& caller, const std::string& repository,
                                                        const std::string& reference, bool write);
   Result<PutManifestResult> put_manifest(http::Caller& caller, const std::string& repository,
                                          const std::string& reference, const oci::RawManifest& manifest);
 
   Result<bool> has_blob(http::Caller& caller, const std::string& repository, const oci::Descriptor& blob, bool write);
-  /// Opens a blob and runs the GET to its headers. The reader resumes by Range where a download breaks and gives up after
-  /// the retry policy's attempts without progress.
+  /// Opens a blob and runs the GET to its headers. The reader resumes by Range where a download breaks and gives up
+  /// after the retry policy's attempts without progress.
   Result<std::unique_ptr<io::BlobReader>> open_blob(http::Caller& caller, const std::string& repository,
                                                     const oci::Descriptor& blob, io::ChunkQueue& queue);
   /// Finds out whether the blob is there, mounts it from `from` where that is possible, else begins an upload.

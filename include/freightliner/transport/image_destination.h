@@ -10,8 +10,8 @@
 
 namespace freightliner::transport {
 
-/// Where an image goes: one repository, layout or archive, and the name in it. Safe from any thread, but for finish(). Order
-/// is the caller's duty: blobs, then children, then what carries a tag.
+/// Where an image goes: one repository, layout or archive, and the name in it. Safe from any thread, but for finish().
+/// Order is the caller's duty: blobs, then children, then what carries a tag.
 class ImageDestination {
  public:
   virtual ~ImageDestination() = default;
@@ -22,18 +22,21 @@ class ImageDestination {
   /// The digest that the user wrote into the destination, which the image must then have.
   virtual const std::optional<oci::Digest>& pinned_digest() const = 0;
 
-  /// What a tag points at; an empty tag: what the destination as named holds (by its pinned digest or, in a layout, as the
-  /// nameless image). nullopt where there is nothing.
+  /// What a tag points at; an empty tag: what the destination as named holds (by its pinned digest or, in a layout, as
+  /// the nameless image). nullopt where there is nothing.
   virtual Result<std::optional<oci::Descriptor>> resolve(http::Caller& caller, const std::string& tag) = 0;
   /// The manifest under a tag; nullopt where there is none.
   virtual Result<std::optional<oci::RawManifest>> tagged(http::Caller& caller, const std::string& tag) = 0;
+  /// True where the destination vouches that a manifest of that digest is there with all that it names, as registries
+  /// do, which take no manifest before its contents. A layout vouches for nothing: there each part is looked at.
+  virtual Result<bool> has_closure(http::Caller& caller, const oci::Digest& digest) = 0;
   /// Tells without writing anything.
   virtual Result<bool> has_blob(http::Caller& caller, const oci::Descriptor& blob) = 0;
 
   virtual Result<registry::BlobStart> begin_blob(http::Caller& caller, const oci::Descriptor& blob,
                                                  const std::optional<registry::MountOrigin>& from) = 0;
-  /// The same where the destination's word has proven wrong (it misses a blob that it said it had or had mounted): asks by
-  /// the strictest means and uploads. A destination that looks for itself has no weaker means.
+  /// The same where the destination's word has proven wrong (it misses a blob that it said it had or had mounted): asks
+  /// by the strictest means and uploads. A destination that looks for itself has no weaker means.
   virtual Result<registry::BlobStart> begin_blob_again(http::Caller& caller, const oci::Descriptor& blob) {
     return begin_blob(caller, blob, std::nullopt);
   }
@@ -42,12 +45,14 @@ class ImageDestination {
   /// Stores a manifest and makes `tag` name it; an empty tag: makes it the image as the destination is named.
   virtual Result<registry::PutManifestResult> put_tagged(http::Caller& caller, const oci::RawManifest& manifest,
                                                          const std::string& tag) = 0;
-  /// What refers to a digest by the referrers API; nullopt where the destination has none (then the fallback tag tells).
+  /// What refers to a digest by the referrers API; nullopt where the destination has none (then the fallback tag
+  /// tells).
   virtual Result<std::optional<std::vector<oci::Descriptor>>> referrers(http::Caller& /*caller*/,
                                                                         const oci::Digest& /*digest*/) {
     return std::nullopt;
   }
-  /// Makes all that was stored durable and visible (an archive appears now). Call once, after everything else succeeded.
+  /// Makes all that was stored durable and visible (an archive appears now). Call once, after everything else
+  /// succeeded.
   virtual Status finish(http::Caller& caller) = 0;
 };
 

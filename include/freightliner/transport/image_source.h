@@ -12,8 +12,8 @@
 
 namespace freightliner::transport {
 
-/// Where an image comes from: one name in a registry repository, a layout or an archive. Safe from any thread; the Caller is
-/// the calling thread's. All content it returns is verified against the digest that asked for it.
+/// Where an image comes from: one name in a registry repository, a layout or an archive. Safe from any thread; the
+/// Caller is the calling thread's. All content it returns is verified against the digest that asked for it.
 class ImageSource {
  public:
   virtual ~ImageSource() = default;
@@ -22,8 +22,8 @@ class ImageSource {
 
   /// What the name points at, without reading the content where that can be had. Errors: kNotFound.
   virtual Result<oci::Descriptor> resolve(http::Caller& caller) = 0;
-  /// A manifest in the same repository, by its descriptor's digest; the descriptor's media type counts where the source does
-  /// not tell one. Errors: kNotFound, kIntegrity.
+  /// A manifest in the same repository, by its descriptor's digest; the descriptor's media type counts where the source
+  /// does not tell one. Errors: kNotFound, kIntegrity.
   virtual Result<oci::RawManifest> manifest(http::Caller& caller, const oci::Descriptor& descriptor) = 0;
   /// The manifest that the name itself points at. Errors: kNotFound, kIntegrity.
   virtual Result<oci::RawManifest> root(http::Caller& caller) = 0;

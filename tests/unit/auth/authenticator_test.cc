@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "auth/base64.h"
-#include "support/manual_clock.h"
-#include "support/scripted_server.h"
 #include "auth/helper_scripts.h"
 #include "freightliner/base/guarded.h"
 #include "freightliner/http/session.h"
+#include "support/manual_clock.h"
+#include "support/scripted_server.h"
 
 namespace freightliner::auth {
 namespace {
@@ -103,7 +103,9 @@ TEST_F(AuthenticatorTest, KnowsNothingBeforeTheFirstChallenge) {
 
 TEST_F(AuthenticatorTest, FetchesATokenAndUsesItFromThenOn) {
   std::atomic<int> count{0};
-  test::ScriptedServer server([&](const test::SeenRequest&) { return Answer{200, token_json("t" + std::to_string(++count))}; });
+  test::ScriptedServer server([&](const test::SeenRequest&) {
+    return Answer{200, token_json("t" + std::to_string(++count))};
+  });
   use_credential({"user", kSecret, ""});
   make(server.host());
   EXPECT_EQ(*answer({bearer(server.url("/token?fixed=1"))}, {}, {"x", {"repository:x:pull,push", "repository:y:pull"}}),
@@ -202,7 +204,9 @@ TEST_F(AuthenticatorTest, A401ThatOffersNothingIsAnError) {
 
 TEST_F(AuthenticatorTest, ARefusedTokenIsReplacedOnce) {
   std::atomic<int> count{0};
-  test::ScriptedServer server([&](const test::SeenRequest&) { return Answer{200, token_json("t" + std::to_string(++count))}; });
+  test::ScriptedServer server([&](const test::SeenRequest&) {
+    return Answer{200, token_json("t" + std::to_string(++count))};
+  });
   make(server.host());
   EXPECT_EQ(*answer({bearer(server.url("/token"))}), "Bearer t1");
   EXPECT_EQ(*answer({bearer(server.url("/token"))}, "Bearer t1"), "Bearer t2");
@@ -211,7 +215,9 @@ TEST_F(AuthenticatorTest, ARefusedTokenIsReplacedOnce) {
 
 TEST_F(AuthenticatorTest, InsufficientScopeWidensTheRequestForGood) {
   std::atomic<int> count{0};
-  test::ScriptedServer server([&](const test::SeenRequest&) { return Answer{200, token_json("t" + std::to_string(++count))}; });
+  test::ScriptedServer server([&](const test::SeenRequest&) {
+    return Answer{200, token_json("t" + std::to_string(++count))};
+  });
   make(server.host());
   const std::string extra = R"(,service="svc",scope="repository:x:pull,push repository:z:pull")";
   EXPECT_EQ(*answer({bearer(server.url("/token"), extra)}), "Bearer t1");

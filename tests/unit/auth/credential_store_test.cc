@@ -51,8 +51,8 @@ class CredentialStoreTest : public testing::Test {
   }
   // A helper that answers with `user` and counts how often it ran.
   void counting_helper(const std::string& name, const std::string& user_name) {
-    write_helper(directory_, 
-        name, "echo x >> " + count_file(name) + R"(; echo '{"Username":")" + user_name + R"(","Secret":"s3cret"}')");
+    write_helper(directory_, name,
+                 "echo x >> " + count_file(name) + R"(; echo '{"Username":")" + user_name + R"(","Secret":"s3cret"}')");
   }
   std::string count_file(const std::string& name) const { return (directory_.path() / (name + ".count")).string(); }
   long runs(const std::string& name) const {

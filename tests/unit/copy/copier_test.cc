@@ -4,10 +4,10 @@
 
 #include <algorithm>
 
-#include "support/manual_clock.h"
 #include "copy/copy_plan.h"
 #include "copy/memory_image.h"
 #include "copy/referrers.h"
+#include "support/manual_clock.h"
 
 namespace freightliner::copy {
 namespace {
@@ -19,15 +19,16 @@ using test::MemorySource;
 class CopierTest : public ::testing::Test {
  protected:
   CopyServices services() {
-    return {.workers = workers_,
-            .make_session = [this] { return std::make_unique<http::Session>(http::SessionOptions{}, caches_, Logger()); },
-            .buffers = buffers_,
-            .clock = clock_,
-            .progress = progress_,
-            .retry = {},
-            .log = {},
-            .chunk_size = 64 * kKiB,
-            .chunks_per_queue = 4};
+    return {
+        .workers = workers_,
+        .make_session = [this] { return std::make_unique<http::Session>(http::SessionOptions{}, caches_, Logger()); },
+        .buffers = buffers_,
+        .clock = clock_,
+        .progress = progress_,
+        .retry = {},
+        .log = {},
+        .chunk_size = 64 * kKiB,
+        .chunks_per_queue = 4};
   }
   Result<CopyReport> copy(const CopyOptions& options = {}) {
     Copier copier(services());
@@ -114,7 +115,8 @@ TEST_F(CopierTest, OnePlatformBecomesThatManifest) {
 
 TEST_F(CopierTest, SeveralPlatformsBecomeANewIndexInTheOldOrder) {
   add_index({"amd64", "arm64", "riscv64"}, "v1");
-  const auto report = copy({.platforms = {*oci::Platform::parse("linux/riscv64"), *oci::Platform::parse("linux/amd64")}});
+  const auto report =
+      copy({.platforms = {*oci::Platform::parse("linux/riscv64"), *oci::Platform::parse("linux/amd64")}});
   ASSERT_TRUE(report) << report.error().describe();
   const auto content = oci::parse_manifest(*to_.find("v2"));
   ASSERT_TRUE(content);
@@ -196,10 +198,12 @@ TEST_F(CopierTest, ReferrersComeAlongAndAreListedInTheFallbackTag) {
   const auto image = from_.add_image("amd64", "v1");
   const auto empty = from_.add_blob("{}", std::string(oci::kOciEmpty));
   const std::string subject = ",\"subject\":" + MemoryRepository::descriptor_json(image.descriptor());
-  const auto sbom = from_.add_manifest(MemoryRepository::image_json(empty, {from_.add_blob("sbom")}, subject), oci::kOciManifest);
-  const auto signature = from_.add_manifest(MemoryRepository::image_json(empty, {from_.add_blob("sig")}), oci::kOciManifest,
-                                            "sha256-" + image.digest().hex() + ".sig");
-  from_.add_manifest(oci::serialize_index(oci::kOciIndex, {*referrer_descriptor(sbom)}), oci::kOciIndex, fallback_tag(image.digest()));
+  const auto sbom =
+      from_.add_manifest(MemoryRepository::image_json(empty, {from_.add_blob("sbom")}, subject), oci::kOciManifest);
+  const auto signature = from_.add_manifest(MemoryRepository::image_json(empty, {from_.add_blob("sig")}),
+                                            oci::kOciManifest, "sha256-" + image.digest().hex() + ".sig");
+  from_.add_manifest(oci::serialize_index(oci::kOciIndex, {*referrer_descriptor(sbom)}), oci::kOciIndex,
+                     fallback_tag(image.digest()));
 
   const auto report = copy({.referrers = true});
   ASSERT_TRUE(report) << report.error().describe();
@@ -234,10 +238,11 @@ TEST_F(CopierTest, FallbackTagKeepsWhatItListed) {
 TEST_F(CopierTest, NestingIsBounded) {
   auto nested = from_.add_image("amd64");
   const auto wrap = [&](int times) {
-    for (int i = 0; i < times; ++i) nested = from_.add_manifest(oci::serialize_index(oci::kOciIndex, {nested.descriptor()}), oci::kOciIndex);
+    for (int i = 0; i < times; ++i)
+      nested = from_.add_manifest(oci::serialize_index(oci::kOciIndex, {nested.descriptor()}), oci::kOciIndex);
     from_.tags.insert_or_assign("v1", nested.digest());
   };
-  wrap(15);  // with the image itself: 16 levels
+  wrap(16);
   ASSERT_TRUE(copy());
   wrap(1);
   const auto report = copy();

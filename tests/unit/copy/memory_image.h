@@ -16,15 +16,16 @@ namespace freightliner::test {
 
 /// A repository in memory, with a journal of the writes in their order.
 struct MemoryRepository {
-  std::map<std::string, std::string> blobs;               // digest → bytes
-  std::map<std::string, oci::RawManifest> manifests;      // digest → manifest
+  std::map<std::string, std::string> blobs;           // digest → bytes
+  std::map<std::string, oci::RawManifest> manifests;  // digest → manifest
   std::map<std::string, oci::Digest> tags;
   std::vector<std::string> journal;
   std::mutex mutex;
   bool indexes_subjects = false;
   int missing_blob_refusals = 0;  // so many manifest PUTs answer MANIFEST_BLOB_UNKNOWN
 
-  oci::Descriptor add_blob(const std::string& bytes, const std::string& type = "application/vnd.oci.image.layer.v1.tar") {
+  oci::Descriptor add_blob(const std::string& bytes,
+                           const std::string& type = "application/vnd.oci.image.layer.v1.tar") {
     const oci::Digest digest = io::digest_of(bytes);
     blobs[digest.to_string()] = bytes;
     return {.media_type = type, .digest = digest, .size = bytes.size()};
@@ -37,7 +38,8 @@ struct MemoryRepository {
   }
   /// An image of a config (with the platform in it) and one layer.
   oci::RawManifest add_image(const std::string& architecture, const std::string& tag = {}) {
-    const auto config = add_blob(fmt::format(R"({{"os":"linux","architecture":"{}"}})", architecture), std::string(oci::kOciConfig));
+    const auto config =
+        add_blob(fmt::format(R"({{"os":"linux","architecture":"{}"}})", architecture), std::string(oci::kOciConfig));
     const auto layer = add_blob("layer of " + architecture);
     return add_manifest(image_json(config, {layer}), oci::kOciManifest, tag);
   }
@@ -49,8 +51,8 @@ struct MemoryRepository {
                        descriptor_json(config), list, more);
   }
   static std::string descriptor_json(const oci::Descriptor& descriptor) {
-    return fmt::format(R"({{"mediaType":"{}","digest":"{}","size":{}}})", descriptor.media_type, descriptor.digest.to_string(),
-                       descriptor.size);
+    return fmt::format(R"({{"mediaType":"{}","digest":"{}","size":{}}})", descriptor.media_type,
+                       descriptor.digest.to_string(), descriptor.size);
   }
   std::optional<oci::RawManifest> find(const std::string& tag) const {
     const auto it = tags.find(tag);
@@ -86,7 +88,8 @@ class MemorySource final : public transport::ImageSource {
   }
   Result<oci::RawManifest> manifest(http::Caller&, const oci::Descriptor& descriptor) override {
     const auto it = repository_.manifests.find(descriptor.digest.to_string());
-    if (it == repository_.manifests.end()) return fail(ErrorCode::kNotFound, descriptor.digest.to_string() + " does not exist");
+    if (it == repository_.manifests.end())
+      return fail(ErrorCode::kNotFound, descriptor.digest.to_string() + " does not exist");
     return it->second;
   }
   Result<oci::RawManifest> root(http::Caller&) override {
@@ -94,9 +97,14 @@ class MemorySource final : public transport::ImageSource {
     if (!found) return fail(ErrorCode::kNotFound, name() + " does not exist");
     return *std::move(found);
   }
-  Result<std::optional<oci::RawManifest>> tagged(http::Caller&, const std::string& tag) override { return repository_.find(tag); }
-  Result<std::optional<std::vector<oci::Descriptor>>> referrers(http::Caller&, const oci::Digest&) override { return std::nullopt; }
-  Result<std::unique_ptr<io::BlobReader>> open_blob(http::Caller&, const oci::Descriptor& blob, io::ChunkQueue& queue) override {
+  Result<std::optional<oci::RawManifest>> tagged(http::Caller&, const std::string& tag) override {
+    return repository_.find(tag);
+  }
+  Result<std::optional<std::vector<oci::Descriptor>>> referrers(http::Caller&, const oci::Digest&) override {
+    return std::nullopt;
+  }
+  Result<std::unique_ptr<io::BlobReader>> open_blob(http::Caller&, const oci::Descriptor& blob,
+                                                    io::ChunkQueue& queue) override {
     const std::lock_guard lock(repository_.mutex);
     const auto it = repository_.blobs.find(blob.digest.to_string());
     if (it == repository_.blobs.end()) return fail(ErrorCode::kNotFound, "no such blob");
@@ -122,8 +130,15 @@ class MemoryDestination final : public transport::ImageDestination {
     if (!found) return std::nullopt;
     return found->descriptor();
   }
-  Result<std::optional<oci::RawManifest>> tagged(http::Caller&, const std::string& tag) override { return repository_.find(tag); }
-  Result<bool> has_blob(http::Caller&, const oci::Descriptor& blob) override { return repository_.blobs.contains(blob.digest.to_string()); }
+  Result<std::optional<oci::RawManifest>> tagged(http::Caller&, const std::string& tag) override {
+    return repository_.find(tag);
+  }
+  Result<bool> has_closure(http::Caller&, const oci::Digest& digest) override {
+    return repository_.manifests.contains(digest.to_string());
+  }
+  Result<bool> has_blob(http::Caller&, const oci::Descriptor& blob) override {
+    return repository_.blobs.contains(blob.digest.to_string());
+  }
 
   Result<registry::BlobStart> begin_blob(http::Caller&, const oci::Descriptor& blob,
                                          const std::optional<registry::MountOrigin>&) override {
@@ -134,7 +149,8 @@ class MemoryDestination final : public transport::ImageDestination {
   Result<registry::PutManifestResult> put_manifest(http::Caller&, const oci::RawManifest& manifest) override {
     return put(manifest, "manifest " + manifest.digest().to_string());
   }
-  Result<registry::PutManifestResult> put_tagged(http::Caller&, const oci::RawManifest& manifest, const std::string& tag) override {
+  Result<registry::PutManifestResult> put_tagged(http::Caller&, const oci::RawManifest& manifest,
+                                                 const std::string& tag) override {
     auto result = put(manifest, "tag " + tag);
     if (result) repository_.tags.insert_or_assign(tag, manifest.digest());
     return result;

@@ -12,7 +12,8 @@ namespace {
 /// Hands out a text in chunks, then an error or the end.
 class TextReader final : public io::BlobReader {
  public:
-  TextReader(io::ChunkQueue& queue, std::string text, std::size_t step) : queue_(queue), text_(std::move(text)), step_(step) {}
+  TextReader(io::ChunkQueue& queue, std::string text, std::size_t step)
+      : queue_(queue), text_(std::move(text)), step_(step) {}
   Result<io::Chunk> read() override {
     if (offset_ >= fail_at_) return fail(ErrorCode::kTemporary, "broken");
     const auto part = std::string_view(text_).substr(offset_, step_);

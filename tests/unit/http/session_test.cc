@@ -4,8 +4,8 @@
 
 #include <cstring>
 
-#include "support/scripted_server.h"
 #include "freightliner/io/buffer_pool.h"
+#include "support/scripted_server.h"
 
 namespace freightliner::http {
 namespace {
@@ -31,7 +31,9 @@ class SessionTest : public ::testing::Test {
 };
 
 TEST_F(SessionTest, SendsMethodHeadersAndBodyAndReturnsTheAnswer) {
-  const ScriptedServer server([](const SeenRequest&) { return ScriptedServer::Answer{201, "made", {"Location: /x", "Docker-Content-Digest: d"}}; });
+  const ScriptedServer server([](const SeenRequest&) {
+    return ScriptedServer::Answer{201, "made", {"Location: /x", "Docker-Content-Digest: d"}};
+  });
   Request request = request_to(server, Method::kPut, "/v2/a");
   request.headers.add("Content-Type", "application/test");
   request.body = "hello";
@@ -57,7 +59,9 @@ TEST_F(SessionTest, EmptyPostCarriesContentLengthZeroAndNoFormType) {
 }
 
 TEST_F(SessionTest, RedirectsAreReturnedNotFollowed) {
-  const ScriptedServer server([](const SeenRequest&) { return ScriptedServer::Answer{307, "", {"Location: http://127.0.0.2/"}}; });
+  const ScriptedServer server([](const SeenRequest&) {
+    return ScriptedServer::Answer{307, "", {"Location: http://127.0.0.2/"}};
+  });
   const auto response = session_.perform(request_to(server, Method::kGet, "/"), stop_.get_token());
   ASSERT_TRUE(response);
   EXPECT_EQ(response->status, 307);
@@ -100,7 +104,8 @@ class PlainTextServer {
     name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t length = sizeof name;
     auto* generic = reinterpret_cast<sockaddr*>(&name);
-    if (bind(listener_, generic, length) != 0 || listen(listener_, 4) != 0 || getsockname(listener_, generic, &length) != 0) {
+    if (bind(listener_, generic, length) != 0 || listen(listener_, 4) != 0 ||
+        getsockname(listener_, generic, &length) != 0) {
       ADD_FAILURE() << "cannot listen";
     }
     port_ = ntohs(name.sin_port);
@@ -108,7 +113,8 @@ class PlainTextServer {
       const int connection = accept(listener_, nullptr, nullptr);
       char buffer[4096];
       constexpr std::string_view kAnswer = "HTTP/1.0 400 Bad Request\r\n\r\n";
-      if (recv(connection, buffer, sizeof buffer, 0) > 0) send(connection, kAnswer.data(), kAnswer.size(), MSG_NOSIGNAL);
+      if (recv(connection, buffer, sizeof buffer, 0) > 0)
+        send(connection, kAnswer.data(), kAnswer.size(), MSG_NOSIGNAL);
       close(connection);
     });
   }

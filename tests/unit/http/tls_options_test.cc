@@ -10,7 +10,9 @@
 namespace freightliner::http {
 namespace {
 
-Origin origin(const char* host, int port) { return {"https", host, port}; }
+Origin origin(const char* host, int port) {
+  return {"https", host, port};
+}
 
 TEST(NamesOrigin, MatchesHostAloneOrHostWithPort) {
   const std::set<std::string> hosts = {"a.example", "b.example:5000", "[::1]:5001"};
@@ -30,7 +32,8 @@ class CertificateDirectory : public ::testing::Test {
     std::ofstream(directory_.path() / name) << "x";
   }
   Result<HostTls> find(const Origin& where) const {
-    return TlsOptions{.ca_file = {}, .certificate_directories = {directory_.path()}, .insecure_hosts = {}}.for_origin(where);
+    return TlsOptions{.ca_file = {}, .certificate_directories = {directory_.path()}, .insecure_hosts = {}}.for_origin(
+        where);
   }
   test::TemporaryDirectory directory_;
 };
@@ -77,11 +80,13 @@ TEST(TlsOptions, VerificationIsOffOnlyForNamedHosts) {
 }
 
 TEST(LocalAddress, KnowsWhatReachesThisMachineOrItsMetadata) {
-  for (const char* local : {"127.0.0.1", "127.9.9.9", "0.0.0.0", "169.254.169.254", "::1", "::", "fe80::1", "fe80::1%eth0",
-                            "::ffff:127.0.0.1", "::ffff:169.254.169.254", "fd00:ec2::254", "100.100.100.200", "garbage", ""}) {
+  for (const char* local :
+       {"127.0.0.1", "127.9.9.9", "0.0.0.0", "169.254.169.254", "::1", "::", "fe80::1", "fe80::1%eth0",
+        "::ffff:127.0.0.1", "::ffff:169.254.169.254", "fd00:ec2::254", "100.100.100.200", "garbage", ""}) {
     EXPECT_TRUE(is_local_address(local)) << local;
   }
-  for (const char* remote : {"10.0.0.1", "192.168.1.1", "8.8.8.8", "100.100.100.201", "2001:db8::1", "::ffff:10.0.0.1"}) {
+  for (const char* remote :
+       {"10.0.0.1", "192.168.1.1", "8.8.8.8", "100.100.100.201", "2001:db8::1", "::ffff:10.0.0.1"}) {
     EXPECT_FALSE(is_local_address(remote)) << remote;
   }
 }

@@ -10,9 +10,10 @@ TEST(Url, ParsesOriginsWithDefaultPorts) {
     const char* text;
     const char* origin;
   };
-  for (const Row& row : {Row{"https://Example.COM/v2/", "https://example.com:443"}, Row{"http://example.com/", "http://example.com:80"},
-                         Row{"https://example.com:5000/x?y=1", "https://example.com:5000"},
-                         Row{"http://[::1]:5000/v2/", "http://[::1]:5000"}}) {
+  for (const Row& row :
+       {Row{"https://Example.COM/v2/", "https://example.com:443"}, Row{"http://example.com/", "http://example.com:80"},
+        Row{"https://example.com:5000/x?y=1", "https://example.com:5000"},
+        Row{"http://[::1]:5000/v2/", "http://[::1]:5000"}}) {
     const auto url = Url::parse(row.text);
     ASSERT_TRUE(url) << row.text;
     EXPECT_EQ(url->origin().to_string(), row.origin);
@@ -20,8 +21,9 @@ TEST(Url, ParsesOriginsWithDefaultPorts) {
 }
 
 TEST(Url, RefusesWhatIsNoPlainHttpUrl) {
-  for (const std::string text : {"", "example.com", "ftp://example.com/", "file:///etc/passwd", "https://user:secret@example.com/",
-                                 "https://", "https://exa mple.com/", "https://example.com:99999/"}) {
+  for (const std::string text :
+       {"", "example.com", "ftp://example.com/", "file:///etc/passwd", "https://user:secret@example.com/", "https://",
+        "https://exa mple.com/", "https://example.com:99999/"}) {
     const auto url = Url::parse(text);
     ASSERT_FALSE(url) << text;
     EXPECT_EQ(url.error().code(), ErrorCode::kProtocol);
@@ -38,10 +40,11 @@ TEST(Url, ResolvesLocationsAndKeepsTheirQueries) {
     const char* location;
     const char* resolved;
   };
-  for (const Row& row : {Row{"/v2/a/blobs/uploads/u?_state=x%3D", "https://registry.example:5000/v2/a/blobs/uploads/u?_state=x%3D"},
-                         Row{"u2?s=1", "https://registry.example:5000/v2/a/blobs/uploads/u2?s=1"},
-                         Row{"https://other.example/u?a=b", "https://other.example/u?a=b"},
-                         Row{"//other.example/u", "https://other.example/u"}}) {
+  for (const Row& row :
+       {Row{"/v2/a/blobs/uploads/u?_state=x%3D", "https://registry.example:5000/v2/a/blobs/uploads/u?_state=x%3D"},
+        Row{"u2?s=1", "https://registry.example:5000/v2/a/blobs/uploads/u2?s=1"},
+        Row{"https://other.example/u?a=b", "https://other.example/u?a=b"},
+        Row{"//other.example/u", "https://other.example/u"}}) {
     const auto url = base->resolve(row.location);
     ASSERT_TRUE(url) << row.location;
     EXPECT_EQ(url->to_string(), row.resolved);
@@ -54,7 +57,8 @@ TEST(Url, AppendsQueryValuesEncoded) {
   const auto with_state = Url::parse("https://r.example/u?_state=abc");
   ASSERT_TRUE(plain && with_state);
   EXPECT_EQ(plain->with_query("digest", "sha256:ab").to_string(), "https://r.example/u?digest=sha256%3Aab");
-  EXPECT_EQ(with_state->with_query("digest", "sha256:ab").to_string(), "https://r.example/u?_state=abc&digest=sha256%3Aab");
+  EXPECT_EQ(with_state->with_query("digest", "sha256:ab").to_string(),
+            "https://r.example/u?_state=abc&digest=sha256%3Aab");
   EXPECT_EQ(with_state->redacted(), "https://r.example/u?_state=***");
 }
 

@@ -15,7 +15,9 @@ http::Response response(int status, std::string body, const char* retry_after = 
   return response;
 }
 
-std::string errors(const char* code) { return std::string(R"({"errors":[{"code":")") + code + R"(","message":"m"}]})"; }
+std::string errors(const char* code) {
+  return std::string(R"({"errors":[{"code":")") + code + R"(","message":"m"}]})";
+}
 
 TEST(ResponseError, ClassFollowsTheStatusRefinedByTheCode) {
   struct Row {
@@ -27,10 +29,12 @@ TEST(ResponseError, ClassFollowsTheStatusRefinedByTheCode) {
   for (const Row& row :
        {Row{401, "", ErrorCode::kAuthentication}, Row{403, "", ErrorCode::kDenied}, Row{404, "", ErrorCode::kNotFound},
         Row{413, "", ErrorCode::kDenied}, Row{507, "", ErrorCode::kDenied}, Row{408, "", ErrorCode::kTemporary},
-        Row{429, "", ErrorCode::kTemporary}, Row{500, "", ErrorCode::kTemporary}, Row{503, "<html>", ErrorCode::kTemporary},
-        Row{501, "", ErrorCode::kProtocol}, Row{418, "", ErrorCode::kProtocol}, Row{302, "", ErrorCode::kProtocol},
+        Row{429, "", ErrorCode::kTemporary}, Row{500, "", ErrorCode::kTemporary},
+        Row{503, "<html>", ErrorCode::kTemporary}, Row{501, "", ErrorCode::kProtocol},
+        Row{418, "", ErrorCode::kProtocol}, Row{302, "", ErrorCode::kProtocol},
         Row{400, errors("MANIFEST_INVALID"), ErrorCode::kProtocol},
-        Row{400, errors("DIGEST_INVALID"), ErrorCode::kIntegrity, ErrorReason::kDigestRefused},
+        Row{400, errors("DIGEST_INVALID"), ErrorCode::kIntegrity}, Row{407, "", ErrorCode::kAuthentication},
+        Row{522, "", ErrorCode::kTemporary},
         Row{404, errors("MANIFEST_BLOB_UNKNOWN"), ErrorCode::kNotFound, ErrorReason::kUnknownBlob},
         Row{500, errors("MANIFEST_BLOB_UNKNOWN"), ErrorCode::kProtocol, ErrorReason::kUnknownBlob}}) {
     const Error error = response_error(response(row.status, row.body), "PUT x", {});
@@ -41,7 +45,8 @@ TEST(ResponseError, ClassFollowsTheStatusRefinedByTheCode) {
 }
 
 TEST(ResponseError, TextIsOneSafeLine) {
-  const Error error = response_error(response(500, "{\"errors\":[{\"code\":\"X\",\"message\":\"a\\u001b[31m\\nb\"}]}"), "GET y", {});
+  const Error error =
+      response_error(response(500, "{\"errors\":[{\"code\":\"X\",\"message\":\"a\\u001b[31m\\nb\"}]}"), "GET y", {});
   EXPECT_EQ(error.message().find('\n'), std::string::npos);
   EXPECT_EQ(error.message().find('\x1b'), std::string::npos);
   EXPECT_NE(error.message().find("GET y"), std::string::npos);
@@ -80,9 +85,11 @@ TEST(Endpoint, FallsBackToHttpOnLoopbackOnly) {
     const char* url;
     bool falls_back;
   };
-  for (const Row& row : {Row{"localhost:5000", "https://localhost:5000/v2/", true}, Row{"127.0.0.1:5000", "https://127.0.0.1:5000/v2/", true},
-                         Row{"[::1]:5000", "https://[::1]:5000/v2/", true}, Row{"r.example", "https://r.example/v2/", false},
-                         Row{"docker.io", "https://registry-1.docker.io/v2/", false}}) {
+  for (const Row& row :
+       {Row{"localhost:5000", "https://localhost:5000/v2/", true},
+        Row{"127.0.0.1:5000", "https://127.0.0.1:5000/v2/", true}, Row{"[::1]:5000", "https://[::1]:5000/v2/", true},
+        Row{"r.example", "https://r.example/v2/", false},
+        Row{"docker.io", "https://registry-1.docker.io/v2/", false}}) {
     Endpoint endpoint(row.registry, false);
     EXPECT_EQ(endpoint.url("/v2/")->to_string(), row.url);
     EXPECT_EQ(endpoint.fall_back_to_http(), row.falls_back) << row.registry;
