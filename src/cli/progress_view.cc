@@ -118,6 +118,7 @@ ProgressView::~ProgressView() {
 
 void ProgressView::run(const std::stop_token& stop) {
   const TimePoint start = clock_.now();
+  rate_.update(start, ProgressReading::of(progress_).bytes_moved);  // so that the first line has a rate
   const Duration interval = mode_ == ProgressMode::kBar ? kBarInterval : kLineInterval;
   std::unique_lock lock(mutex_);
   while (!wake_.wait_for(lock, stop, interval, [&] { return stop.stop_requested(); })) show(start);

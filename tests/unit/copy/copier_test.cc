@@ -261,6 +261,69 @@ TEST_F(CopierTest, OneDigestWithTwoSizesIsAnIntegrityError) {
   EXPECT_EQ(report.error().code(), ErrorCode::kIntegrity);
 }
 
+// CVE-2021-41190's cousin: one digest in two roles has to arrive in both.
+TEST_F(CopierTest, BytesThatAreALayerAndAManifestArriveAsBoth) {
+  const auto inner = from_.add_image("amd64");
+  from_.add_blob(inner.bytes());
+  const auto config = from_.add_blob("{}", std::string(oci::kOciConfig));
+  auto layer = inner.descriptor();
+  layer.media_type = "application/vnd.oci.image.layer.v1.tar";
+  const auto outer = from_.add_manifest(MemoryRepository::image_json(config, {layer}), oci::kOciManifest);
+  from_.add_manifest(oci::serialize_index(oci::kOciIndex, {outer.descriptor(), inner.descriptor()}), oci::kOciIndex,
+                     "v1");
+  ASSERT_TRUE(copy());
+  EXPECT_EQ(to_.blobs, from_.blobs);
+  EXPECT_TRUE(to_.manifests.contains(inner.digest().to_string()));
+}
+
+TEST_F(CopierTest, ALayerThatIsForeignInOneImageAndOrdinaryInAnotherIsCopied) {
+  const auto config = from_.add_blob("{}", std::string(oci::kOciConfig));
+  const auto layer = from_.add_blob("base layer");
+  auto foreign = layer;
+  foreign.media_type = "application/vnd.oci.image.layer.nondistributable.v1.tar";
+  const auto first = from_.add_manifest(MemoryRepository::image_json(config, {foreign}), oci::kOciManifest);
+  const auto second = from_.add_manifest(MemoryRepository::image_json(config, {layer}), oci::kOciManifest);
+  from_.add_manifest(oci::serialize_index(oci::kOciIndex, {first.descriptor(), second.descriptor()}), oci::kOciIndex,
+                     "v1");
+  const auto report = copy();
+  ASSERT_TRUE(report) << report.error().describe();
+  EXPECT_EQ(report->blobs_foreign, 0U);
+  EXPECT_EQ(to_.blobs, from_.blobs);
+}
+
+TEST_F(CopierTest, ADigestThatTheDestinationHasIsOnlyTagged) {
+  const auto index = add_index({"amd64", "arm64"}, "v1");
+  ASSERT_TRUE(copy());
+  to_.tags.clear();
+  to_.journal.clear();
+  ASSERT_TRUE(copy());
+  EXPECT_EQ(to_.journal, (std::vector<std::string>{"tag v2", "finish"}));
+  EXPECT_EQ(to_.find("v2")->digest(), index.digest());
+}
+
+TEST_F(CopierTest, OverwriteNeverKeepsSignaturesToo) {
+  const auto image = from_.add_image("amd64", "v1");
+  const std::string tag = "sha256-" + image.digest().hex() + ".sig";
+  from_.add_image("arm64", tag);
+  const auto kept = to_.add_image("riscv64", tag);
+  const auto report = copy({.overwrite = Overwrite::kNever, .referrers = true});
+  ASSERT_TRUE(report) << report.error().describe();
+  EXPECT_EQ(report->status, CopyReport::Status::kSkipped);
+  EXPECT_EQ(to_.find(tag)->digest(), kept.digest());
+  EXPECT_EQ(to_.find("v2")->digest(), image.digest());
+}
+
+TEST_F(CopierTest, ATagThatIsNoReferrersListIsNotOverwritten) {
+  const auto image = to_.add_image("amd64", "v2");
+  const auto other = to_.add_image("arm64", fallback_tag(image.digest()));
+  http::Session session(http::SessionOptions{}, caches_, Logger());
+  http::Caller caller{session, stop_.get_token()};
+  const Status listed = list_in_fallback_tag(destination_, caller, image.digest(), other.descriptor());
+  ASSERT_FALSE(listed);
+  EXPECT_EQ(listed.error().code(), ErrorCode::kDenied);
+  EXPECT_EQ(to_.find(fallback_tag(image.digest()))->digest(), other.digest());
+}
+
 TEST_F(CopierTest, AStopEndsTheCopyWithoutATag) {
   from_.add_image("amd64", "v1");
   stop_.request_stop();

@@ -1,0 +1,60 @@
+"""What the benchmark scripts share: large images made without much memory, and the cost of a command."""
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "integration"))
+
+MEMORY_DISK = "/dev/shm"  # on a disk, fsync decides
+
+
+def put_blob(layout, data):
+    digest = hashlib.sha256(data).hexdigest()
+    (layout / "blobs" / "sha256" / digest).write_bytes(data)
+    return f"sha256:{digest}", len(data)
+
+
+def big_layout(layout, layers, size):
+    """An image of random layers, made piece by piece so that it needs no memory."""
+    (layout / "blobs" / "sha256").mkdir(parents=True)
+    (layout / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+    described = []
+    for _ in range(layers):
+        digest = hashlib.sha256()
+        with open(layout / "layer", "wb") as file:
+            for start in range(0, size, 1 << 20):
+                piece = os.urandom(min(1 << 20, size - start))
+                digest.update(piece)
+                file.write(piece)
+        name = digest.hexdigest()
+        (layout / "layer").rename(layout / "blobs" / "sha256" / name)
+        described.append({"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": f"sha256:{name}", "size": size})
+    config, config_size = put_blob(layout, json.dumps(
+        {"os": "linux", "architecture": "amd64",
+         "rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in described]}}).encode())
+    media_type = "application/vnd.oci.image.manifest.v1+json"
+    manifest, manifest_size = put_blob(layout, json.dumps(
+        {"schemaVersion": 2, "mediaType": media_type, "layers": described,
+         "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": config_size}}).encode())
+    (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [
+        {"mediaType": media_type, "digest": manifest, "size": manifest_size,
+         "annotations": {"org.opencontainers.image.ref.name": "1"}}]}))
+
+
+def measure(command):
+    """Seconds of wall time and CPU, and peak MiB, from GNU time, whose own size does not count. Without SSL_CERT_FILE, which makes
+    every program that honours it read a whole bundle of certificates."""
+    environment = {name: value for name, value in os.environ.items() if name != "SSL_CERT_FILE"}
+    with tempfile.NamedTemporaryFile("r") as report:
+        start = time.monotonic()
+        subprocess.run(["/usr/bin/time", "-q", "-f", "%U %S %M", "-o", report.name, *command], check=True,
+                       stdout=subprocess.DEVNULL, env=environment)
+        wall = time.monotonic() - start
+        user, system, peak = report.read().split()[-3:]
+    return wall, float(user) + float(system), int(peak) / 1024
