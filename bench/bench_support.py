@@ -20,6 +20,20 @@ def put_blob(layout, data):
     return f"sha256:{digest}", len(data)
 
 
+def write_image(layout, layers):
+    """Config, manifest and index of an image of those layers."""
+    config, config_size = put_blob(layout, json.dumps(
+        {"os": "linux", "architecture": "amd64",
+         "rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]}}).encode())
+    media_type = "application/vnd.oci.image.manifest.v1+json"
+    manifest, manifest_size = put_blob(layout, json.dumps(
+        {"schemaVersion": 2, "mediaType": media_type, "layers": layers,
+         "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": config_size}}).encode())
+    (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [
+        {"mediaType": media_type, "digest": manifest, "size": manifest_size,
+         "annotations": {"org.opencontainers.image.ref.name": "1"}}]}))
+
+
 def big_layout(layout, layers, size):
     """An image of random layers, made piece by piece so that it needs no memory."""
     (layout / "blobs" / "sha256").mkdir(parents=True)
@@ -35,16 +49,25 @@ def big_layout(layout, layers, size):
         name = digest.hexdigest()
         (layout / "layer").rename(layout / "blobs" / "sha256" / name)
         described.append({"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": f"sha256:{name}", "size": size})
-    config, config_size = put_blob(layout, json.dumps(
-        {"os": "linux", "architecture": "amd64",
-         "rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in described]}}).encode())
-    media_type = "application/vnd.oci.image.manifest.v1+json"
-    manifest, manifest_size = put_blob(layout, json.dumps(
-        {"schemaVersion": 2, "mediaType": media_type, "layers": described,
-         "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": config_size}}).encode())
-    (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [
-        {"mediaType": media_type, "digest": manifest, "size": manifest_size,
-         "annotations": {"org.opencontainers.image.ref.name": "1"}}]}))
+    write_image(layout, described)
+
+
+def debian_root_layout(layout):
+    """An image of this machine's own Debian: the files of all packages of priority "required", as one gzip layer."""
+    (layout / "blobs" / "sha256").mkdir(parents=True)
+    (layout / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+    listing = subprocess.run(["dpkg-query", "-W", "-f", "${binary:Package} ${Priority}\\n"], check=True, text=True,
+                             stdout=subprocess.PIPE).stdout.splitlines()
+    packages = [line.split()[0] for line in listing if line.endswith(" required")]
+    names = subprocess.run(["dpkg", "-L", *packages], check=True, text=True, stdout=subprocess.PIPE).stdout.splitlines()
+    names = sorted({name for name in names if name.startswith("/") and os.path.lexists(name)})
+    layer = layout / "layer"
+    subprocess.run(["tar", "--create", "--gzip", "--file", layer, "--no-recursion", "--absolute-names", "--null",
+                    "--files-from=-"], input="\0".join(names).encode(), check=True, stderr=subprocess.DEVNULL)
+    data = layer.read_bytes()
+    layer.unlink()
+    digest, size = put_blob(layout, data)
+    write_image(layout, [{"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": digest, "size": size}])
 
 
 def measure(command):

@@ -136,6 +136,12 @@ class Download(FaultCase):
         self.source.rule("GET|HEAD", "/manifests/v1", faults.SetHeader(Docker_Content_Digest=wrong))
         self.arrives()
 
+    def test_a_pinned_digest_beats_the_header(self):
+        wrong = images.digest_of(b"something else")
+        self.source.rule("GET|HEAD", "/manifests/sha256", faults.SetHeader(Docker_Content_Digest=wrong))
+        self.refuse_copy(INTEGRITY, at(self.source, "a", self.image.digest), at(self.destination, "b", "v1"))
+        self.assertEqual(self.destination.repository("b").tags, {"v1": self.old.digest})
+
     def test_a_tag_that_moves_during_the_copy(self):
         other = images.single("third")
 
