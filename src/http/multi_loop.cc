@@ -35,10 +35,15 @@ void MultiLoop::remove(Transfer& transfer) noexcept {
   curl_multi_remove_handle(multi_.get(), transfer.handle());
 }
 
-Status MultiLoop::drive_until(const std::function<bool()>& finished, const std::stop_token& stop) {
+Status MultiLoop::drive_until(const std::function<bool()>& finished, const std::stop_token& stop, Duration grace) {
   const std::stop_callback wake(stop, [this] { curl_multi_wakeup(multi_.get()); });
+  std::optional<TimePoint> end;
   while (!finished()) {
-    if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "stopped");
+    if (stop.stop_requested()) {
+      const TimePoint now = std::chrono::steady_clock::now();
+      if (!end) end = now + grace;
+      if (now >= *end) return fail(ErrorCode::kCancelled, "stopped");
+    }
     FL_CHECK(round());
   }
   return {};

@@ -19,8 +19,9 @@ class MultiLoop {
   Status add(Transfer& transfer);
   /// Takes the transfer off; its connection is closed where the exchange is unfinished.
   void remove(Transfer& transfer) noexcept;
-  /// Runs rounds until `finished()` is true. Errors: kCancelled when `stop` is asked for; kInternal.
-  Status drive_until(const std::function<bool()>& finished, const std::stop_token& stop);
+  /// Runs rounds until `finished()` is true. Errors: kCancelled when `stop` is asked for and `grace` has passed since;
+  /// kInternal.
+  Status drive_until(const std::function<bool()>& finished, const std::stop_token& stop, Duration grace = Duration(0));
 
  private:
   Status round();

@@ -43,7 +43,7 @@ Result<Response> Session::Impl::perform(const Request& request, const std::stop_
   Transfer transfer(request, options_, shared_);
   FL_CHECK(transfer.prepare());
   FL_CHECK(loop_.add(transfer));
-  const Status driven = loop_.drive_until([&] { return transfer.done(); }, stop);
+  const Status driven = loop_.drive_until([&] { return transfer.done(); }, stop, request.stop_grace);
   loop_.remove(transfer);
   FL_CHECK(driven);
   trace(request, transfer);

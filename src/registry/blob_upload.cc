@@ -12,6 +12,10 @@ namespace {
 // A registry that asks for larger chunks than this gets the blob in one piece.
 constexpr std::uint64_t kMaxMinimumChunk = 1ULL << 40;
 
+// A stopped run waits this long for the Location of a session that it has asked for: without it the session can't be
+// cancelled.
+constexpr Duration kSessionGrace{1'000};
+
 }  // namespace
 
 Result<bool> BlobUploads::has(http::Caller& caller, const std::string& repository, const oci::Descriptor& blob,
@@ -45,6 +49,7 @@ Result<BlobUploads::MountAnswer> BlobUploads::mount(http::Caller& caller, const 
                                       http::percent_encode(digest.to_string()), http::percent_encode(from)),
                   .access = from == repository ? push_access(repository) : mount_access(repository, from),
                   .favour = true,
+                  .stop_grace = kSessionGrace,
                   .what = fmt::format("POST mount {}@{} from {}", repository, digest.to_string(), from)};
   Result<http::Response> response = exchange_.send(caller, call);
   if (!response) {
@@ -69,6 +74,7 @@ Result<UploadSession> BlobUploads::start(http::Caller& caller, const std::string
   const Call call{.method = http::Method::kPost,
                   .path = fmt::format("/v2/{}/blobs/uploads/", repository),
                   .access = push_access(repository),
+                  .stop_grace = kSessionGrace,
                   .what = fmt::format("POST upload {}@{}", repository, blob.digest.to_string())};
   FL_TRY(const http::Response response, exchange_.send(caller, call));
   if (response.status != 202) return fail(exchange_.error_of(response, call.what));

@@ -77,6 +77,7 @@ Status Exchange::wait_before_retry(http::Caller& caller, const Error& error, int
 
 Result<http::Response> Exchange::attempt_once(http::Caller& caller, const Call& call, const Attempt& attempt) {
   FL_CHECK(services_.governor.wait_until_open(host(), caller.stop));
+  if (caller.stop.stop_requested()) return fail(ErrorCode::kCancelled, "stopped");
   Result<http::Response> response = authorized(caller, call, attempt);
   // Nothing was sent but a TLS greeting, so no credential was either.
   if (!response && response.error().reason() == ErrorReason::kNotTls && !call.url && endpoint_.fall_back_to_http()) {
@@ -94,7 +95,8 @@ Result<http::Request> Exchange::prepare(http::Caller& caller, const Call& call) 
                         .url = call.url.value_or(own),
                         .headers = call.headers,
                         .body = call.body,
-                        .max_response_bytes = call.max_response_bytes};
+                        .max_response_bytes = call.max_response_bytes,
+                        .stop_grace = call.stop_grace};
   if (request.url.origin() != own.origin()) {
     request.refuse_local_addresses = true;
     request.trusted_address = address_.with([](const std::string& address) { return address; });

@@ -21,6 +21,8 @@ struct Call {
   auth::Access access = {};
   /// A favour is asked once: what it fails with is not worth a wait.
   bool favour = false;
+  /// See http::Request.
+  Duration stop_grace{0};
   /// What is being done, for errors: "GET manifest library/alpine:latest".
   std::string what = {};
 };

@@ -8,8 +8,8 @@
 namespace freightliner::registry {
 namespace {
 
-// A signalled run has five seconds to clean up.
-constexpr Duration kCancelTimeout{2'000};
+// A signalled run has five seconds to clean up: one for the answer that names the session, twice this to cancel it.
+constexpr Duration kCancelTimeout{1'500};
 
 }  // namespace
 

@@ -47,6 +47,9 @@ struct Request {
   std::uint64_t max_response_bytes = kMaxSmallBodyBytes;
   /// For the whole exchange of a small request; streaming bodies have a stall limit instead. 0: the session's default.
   Duration timeout{0};
+  /// How long the answer is still waited for when a stop is asked for: where the request makes something at the server
+  /// whose name, to undo it, comes with the answer.
+  Duration stop_grace{0};
   /// True for a target that a registry named (redirect, upload Location, token realm): loopback, link-local and
   /// metadata addresses are refused unless `trusted_address` is the very same address (SSRF).
   bool refuse_local_addresses = false;

@@ -160,6 +160,25 @@ TEST_F(SessionTest, AStoppedCallerGetsCancelled) {
   EXPECT_EQ(response.error().code(), ErrorCode::kCancelled);
 }
 
+// A POST that opens an upload session: who stops before the answer has come can't cancel the session.
+TEST_F(SessionTest, AnAnswerIsWaitedForThroughAStopWhereThatWasAsked) {
+  for (const Duration grace : {Duration(0), Duration(10'000)}) {
+    std::stop_source stop;
+    const ScriptedServer server([&](const SeenRequest&) {
+      stop.request_stop();  // while the client waits for this answer
+      std::this_thread::sleep_for(Duration(50));
+      return ScriptedServer::Answer{202, "", {"Location: /session"}};
+    });
+    Request request = request_to(server, Method::kPost, "/uploads/");
+    request.stop_grace = grace;
+    const auto response = session_.perform(request, stop.get_token());
+    EXPECT_EQ(response.has_value(), grace > Duration(0));
+    if (!response) {
+      EXPECT_EQ(response.error().code(), ErrorCode::kCancelled);
+    }
+  }
+}
+
 class StreamTest : public SessionTest {
  protected:
   static std::string pattern(std::size_t size) {
