@@ -131,6 +131,7 @@ Status parse_connection(const Settings& settings, const EnvironmentLookup& envir
   session.user_agent = fmt::format("freightliner/{}", version());
   session.connect_timeout = settings.duration("connect-timeout");
   session.stall_timeout = settings.duration("stall-timeout");
+  session.request_timeout = session.stall_timeout;
   FL_TRY(session.tls.insecure_hosts, parse_hosts(settings, "insecure-tls"));
   FL_TRY(request.plain_http_hosts, parse_hosts(settings, "plain-http"));
   FL_CHECK(parse_token_hosts(settings, request));

@@ -127,7 +127,8 @@ constexpr OptionSpec kOptions[] = {
      .minimum = kSecond,
      .maximum = kDay,
      .default_value = "60s",
-     .help = "Give a transfer up (and retry it) that moved less than 1 KiB/s over this time."},
+     .help = "Give a transfer up (and retry it) that moved less than 1 KiB/s over this time. A small request may take "
+             "this long in all, a registry five times as long to confirm an upload."},
     // Pace
     {.name = "jobs",
      .letter = 'j',

@@ -1,6 +1,8 @@
 #include "http/transfer.h"
 
 #include <fmt/format.h>
+#include <netdb.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <charconv>
@@ -63,6 +65,9 @@ Status Transfer::prepare() {
   curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, &Transfer::header_callback);
   curl_easy_setopt(handle, CURLOPT_HEADERDATA, this);
   if (request_.refuse_local_addresses) {
+    // Before the connection is made, and, where a kept one is used again, before the request.
+    curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, &Transfer::open_socket_callback);
+    curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, this);
     curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, &Transfer::prerequest_callback);
     curl_easy_setopt(handle, CURLOPT_PREREQDATA, this);
   }
@@ -202,6 +207,7 @@ void Transfer::on_header(std::string_view line) {
 Error Transfer::classify(CURLcode code) const {
   const std::string detail = error_text_[0] != '\0' ? printable(error_text_.data()) : curl_easy_strerror(code);
   const std::string where = request_.url.origin().to_string();
+  if (address_refused_) code = CURLE_ABORTED_BY_CALLBACK;
   switch (code) {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
@@ -281,17 +287,34 @@ std::size_t Transfer::header_callback(char* data, std::size_t size, std::size_t 
   }
 }
 
-int Transfer::prerequest_callback(void* self, char* remote, char*, int, int) noexcept {
-  const Transfer& transfer = self_of(self);
+bool Transfer::is_refused(const std::string& address) const {
+  // Through a proxy the address is the proxy's: there only a literal address in the URL can be judged.
+  const Origin& origin = request_.url.origin();
+  const std::string judged = goes_through_proxy(origin) ? origin.host : address;
+  const bool literal =
+      judged.find_first_not_of("0123456789.") == std::string::npos || judged.find(':') != std::string::npos;
+  return literal && judged != request_.trusted_address && is_local_address(judged);
+}
+
+curl_socket_t Transfer::open_socket_callback(void* self, curlsocktype, curl_sockaddr* address) noexcept {
+  Transfer& transfer = self_of(self);
   try {
-    // Through a proxy the address is the proxy's: there only a literal address in the URL can be judged.
-    const Origin& origin = transfer.request_.url.origin();
-    const std::string address = goes_through_proxy(origin) ? origin.host : std::string(remote);
-    const bool literal =
-        address.find_first_not_of("0123456789.") == std::string::npos || address.find(':') != std::string::npos;
-    if (!literal || address == transfer.request_.trusted_address || !is_local_address(address))
-      return CURL_PREREQFUNC_OK;
-    return CURL_PREREQFUNC_ABORT;
+    std::array<char, NI_MAXHOST> text{};
+    const bool named =
+        getnameinfo(&address->addr, address->addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) == 0;
+    if (!named || transfer.is_refused(text.data())) {
+      transfer.address_refused_ = true;
+      return CURL_SOCKET_BAD;
+    }
+  } catch (const std::bad_alloc&) {
+    return CURL_SOCKET_BAD;
+  }
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+int Transfer::prerequest_callback(void* self, char* remote, char*, int, int) noexcept {
+  try {
+    return self_of(self).is_refused(remote) ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
   } catch (const std::bad_alloc&) {
     return CURL_PREREQFUNC_ABORT;
   }

@@ -64,6 +64,9 @@ class Transfer {
   static std::size_t write_callback(char* data, std::size_t size, std::size_t count, void* self) noexcept;
   static std::size_t read_callback(char* data, std::size_t size, std::size_t count, void* self) noexcept;
   static std::size_t header_callback(char* data, std::size_t size, std::size_t count, void* self) noexcept;
+  static curl_socket_t open_socket_callback(void* self, curlsocktype purpose, curl_sockaddr* address) noexcept;
+  /// True where the registry that named this target may not send us to `address`.
+  bool is_refused(const std::string& address) const;
   static int prerequest_callback(void* self, char* remote, char* local, int remote_port, int local_port) noexcept;
 
   Request request_;
@@ -77,6 +80,7 @@ class Transfer {
   std::uint64_t moved_ = 0;
   bool headers_complete_ = false;
   bool done_ = false;
+  bool address_refused_ = false;
   CURLcode code_ = CURLE_OK;
   std::optional<Error> given_up_;
 };

@@ -14,6 +14,8 @@ namespace {
 
 // A server that breaks off after every byte makes progress, but the run must end.
 constexpr int kMaxResumes = 100;
+// So many bytes between two breaks make the attempts count anew; a trickle does not.
+constexpr std::uint64_t kProgress = 64 * kKiB;
 
 // "bytes 10-99/100" or "bytes 10-99/*": true where the range begins at `offset` (RFC 9110, section 14.4).
 bool content_range_starts_at(std::string_view value, std::uint64_t offset) {
@@ -52,7 +54,8 @@ class ResumingReader final : public io::BlobReader {
   std::optional<std::uint64_t> declared_size_;
   std::uint64_t delivered_ = 0;
   std::uint64_t to_skip_ = 0;
-  int failures_ = 0;  // in a row, without a byte in between
+  int failures_ = 0;                      // in a row, without progress worth the name in between
+  std::uint64_t delivered_at_break_ = 0;  // when the last download broke
   int resumes_ = 0;
 };
 
@@ -101,10 +104,10 @@ Status ResumingReader::open_at(std::uint64_t offset) {
 
 Status ResumingReader::reopen(Error cause) {
   body_.reset();  // its chunk and its connection are free from here on
+  delivered_at_break_ = delivered_;
   const auto delay = exchange_.retry().next_delay(++failures_, cause.retry_after(), random_unit());
   if (!delay || ++resumes_ > kMaxResumes) {
-    return fail(
-        std::move(cause).with_context(fmt::format("{} (gave up after {} broken downloads)", call_.what, resumes_ + 1)));
+    return fail(std::move(cause).with_context(fmt::format("{} (broken off {} times)", call_.what, resumes_ + 1)));
   }
   const RegistryServices& services = exchange_.services();
   services.log.info("{}: {}; going on behind byte {} in {}", call_.what, cause.describe(), delivered_,
@@ -133,7 +136,7 @@ Result<io::Chunk> ResumingReader::read() {
     skip(*chunk);
     if (chunk->empty()) continue;
     delivered_ += chunk->size();
-    failures_ = 0;
+    if (delivered_ - delivered_at_break_ >= kProgress) failures_ = 0;
     return chunk;
   }
 }
