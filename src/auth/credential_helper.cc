@@ -96,7 +96,8 @@ Result<std::optional<Credential>> ask_helper(const std::string& name, const std:
   const std::optional<std::filesystem::path> path = find_program(program, settings.search_path);
   if (!path) return helper_failure(program, server, "it is not installed: no such program in PATH");
 
-  auto output = run_helper(*path, "get", server, settings.timeout);
+  auto output = run_helper(*path, "get", server, settings.timeout, settings.stop);
+  if (!output && output.error().code() == ErrorCode::kCancelled) return fail(std::move(output).error());
   if (!output) return helper_failure(program, server, output.error().message());
   if (output->status == 0) return parse_answer(program, server, output->out);
   const bool not_found =

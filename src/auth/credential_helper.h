@@ -13,6 +13,7 @@ bool is_valid_helper_name(std::string_view name) noexcept;
 struct HelperSettings {
   std::string search_path;  // as PATH
   Duration timeout{30'000};
+  std::stop_token stop = {};
 };
 
 /// Asks `docker-credential-<name> get` for the credential of `server` (docker's

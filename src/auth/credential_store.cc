@@ -81,8 +81,8 @@ class CredentialStore::Impl {
   Impl(CredentialStoreOptions options, Logger log)
       : options_(std::move(options)),
         log_(log),
-        helpers_{options_.helper_path.empty() ? path_from_environment() : options_.helper_path,
-                 options_.helper_timeout} {}
+        helpers_{options_.helper_path.empty() ? path_from_environment() : options_.helper_path, options_.helper_timeout,
+                 options_.stop} {}
 
   Found find(const std::string& registry, const std::string& repository) {
     if (options_.explicit_credential) return options_.explicit_credential;

@@ -138,18 +138,22 @@ struct Stream {
   }
 };
 
-enum class Outcome { kExited, kTimeout, kTooMuchOutput };
+enum class Outcome { kExited, kTimeout, kTooMuchOutput, kStopped };
+
+// A stop is looked for this often: a helper is rare, and short.
+constexpr Duration::rep kStopPollMilliseconds = 100;
 
 // The exit of the program ends the wait, not the end of its output: a child
 // that it left behind may hold that open.
-Outcome wait_for(int pidfd, Stream& out, Stream& err, Duration timeout) {
+Outcome wait_for(int pidfd, Stream& out, Stream& err, Duration timeout, const std::stop_token& stop) {
   const TimePoint deadline = std::chrono::steady_clock::now() + timeout;
   for (;;) {
     const auto left = std::chrono::ceil<Duration>(deadline - std::chrono::steady_clock::now()).count();
     if (left <= 0) return Outcome::kTimeout;
+    if (stop.stop_requested()) return Outcome::kStopped;
     std::array<pollfd, 3> fds = {pollfd{pidfd, POLLIN, 0}, pollfd{out.fd.get(), POLLIN, 0},
                                  pollfd{err.fd.get(), POLLIN, 0}};  // poll(2) passes over closed ones: they are -1
-    poll(fds.data(), fds.size(), static_cast<int>(std::min<Duration::rep>(left, std::numeric_limits<int>::max())));
+    poll(fds.data(), fds.size(), static_cast<int>(std::min<Duration::rep>(left, kStopPollMilliseconds)));
     const bool exited = (fds[0].revents & POLLIN) != 0;
     out.drain();
     err.drain_and_truncate();
@@ -180,7 +184,7 @@ bool make_nonblocking(int fd) noexcept {
 }  // namespace
 
 Result<HelperOutput> run_helper(const std::filesystem::path& program, const std::string& argument,
-                                std::string_view input, Duration timeout) {
+                                std::string_view input, Duration timeout, const std::stop_token& stop) {
   FL_TRY(Pipe in, make_pipe());
   FL_TRY(Pipe out, make_pipe());
   FL_TRY(Pipe err, make_pipe());
@@ -200,12 +204,13 @@ Result<HelperOutput> run_helper(const std::filesystem::path& program, const std:
   Stream standard_err{std::move(err.read_end), kMaxHelperDiagnostics};
   const io::UniqueFd pidfd(open_pidfd(child));
   const int pidfd_error = errno;
-  const Outcome outcome = pidfd ? wait_for(pidfd.get(), standard_out, standard_err, timeout) : Outcome::kTimeout;
+  const Outcome outcome = pidfd ? wait_for(pidfd.get(), standard_out, standard_err, timeout, stop) : Outcome::kTimeout;
   // The group is named by the child, which is not reaped yet: the number can't
   // belong to anyone else.
   if (outcome != Outcome::kExited) kill(-child, SIGKILL);
   FL_TRY(const int status, reap(child));
   if (!pidfd) return system_failure("pidfd_open", pidfd_error);
+  if (outcome == Outcome::kStopped) return fail(ErrorCode::kCancelled, "stopped, and the helper ended");
   if (outcome == Outcome::kTimeout) {
     return fail(ErrorCode::kAuthentication,
                 fmt::format("it gave no answer within {} and was ended", format_duration(timeout)));

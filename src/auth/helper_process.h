@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -26,10 +27,9 @@ struct HelperOutput {
 /// before the program starts) on its standard input: no shell, no descriptors
 /// of ours but the three standard ones, default signals, a process group of its
 /// own. A program that takes longer than `timeout` or writes more than
-/// kMaxHelperOutput is killed with its group. Passwords in our environment
-/// (FREIGHTLINER_*_PASSWORD) are not passed on. Errors: kAuthentication. Safe
-/// from any thread.
+/// kMaxHelperOutput, or is there still when `stop` is asked for (kCancelled), is killed with its group. Passwords in
+/// our environment (FREIGHTLINER_*_PASSWORD) are not passed on. Errors: kAuthentication. Safe from any thread.
 Result<HelperOutput> run_helper(const std::filesystem::path& program, const std::string& argument,
-                                std::string_view input, Duration timeout);
+                                std::string_view input, Duration timeout, const std::stop_token& stop = {});
 
 }  // namespace freightliner::auth

@@ -22,8 +22,9 @@ using transport::TransportKind;
 class RegistrySide {
  public:
   RegistrySide(const CopyRequest& request, const std::string& registry,
-               const std::optional<auth::Credential>& credential, const registry::RegistryServices& services)
-      : credentials_(store_options(request, credential), services.log),
+               const std::optional<auth::Credential>& credential, const registry::RegistryServices& services,
+               const std::stop_token& stop)
+      : credentials_(store_options(request, credential, stop), services.log),
         authenticator_(authenticator_options(request, registry), credentials_, services.clock, services.log),
         client_(registry_options(request, registry), authenticator_, services) {}
 
@@ -31,8 +32,10 @@ class RegistrySide {
 
  private:
   static auth::CredentialStoreOptions store_options(const CopyRequest& request,
-                                                    const std::optional<auth::Credential>& credential) {
+                                                    const std::optional<auth::Credential>& credential,
+                                                    const std::stop_token& stop) {
     auth::CredentialStoreOptions options;
+    options.stop = stop;
     options.explicit_credential = credential;
     options.authfile = request.authfile;
     options.default_files = auth::default_auth_files(process_environment);
@@ -70,9 +73,9 @@ class RegistrySide {
 
 std::unique_ptr<RegistrySide> make_side(const CopyRequest& request, const ImageName& name,
                                         const std::optional<auth::Credential>& credential,
-                                        const registry::RegistryServices& services) {
+                                        const registry::RegistryServices& services, const std::stop_token& stop) {
   if (!name.reference) return nullptr;
-  return std::make_unique<RegistrySide>(request, name.reference->registry, credential, services);
+  return std::make_unique<RegistrySide>(request, name.reference->registry, credential, services, stop);
 }
 
 Result<std::unique_ptr<transport::ImageSource>> open_source(const ImageName& name, RegistrySide* side) {
@@ -108,8 +111,8 @@ Result<copy::CopyReport> run_copy_request(const CopyRequest& request, const Copy
   http::HostGovernor governor(services.clock);
   const registry::RegistryServices shared = {
       .governor = governor, .clock = services.clock, .progress = services.progress, .log = services.log};
-  const auto source_side = make_side(request, request.source, request.source_credential, shared);
-  const auto destination_side = make_side(request, request.destination, request.destination_credential, shared);
+  const auto source_side = make_side(request, request.source, request.source_credential, shared, stop);
+  const auto destination_side = make_side(request, request.destination, request.destination_credential, shared, stop);
 
   FL_TRY(const auto source, open_source(request.source, source_side.get()));
   FL_TRY(const auto destination,

@@ -1,6 +1,7 @@
 """Credentials: where they come from, and where they never go."""
 
 import base64
+import os
 import pathlib
 import stat
 import unittest
@@ -192,10 +193,13 @@ class Helpers(AuthCase):
         self.refuse_copy(AUTHENTICATION, *self.pair, env=self.path(), words="docker-credential-absent")
 
     def test_a_helper_that_hangs_ends_with_the_run(self):
-        self.helper("hangs", "exec sleep 600")
+        written = self.directory / "helper.pid"
+        self.helper("hangs", f"echo $$ > {written}; exec sleep 600")
         self.configure({"credHelpers": {self.destination.host: "hangs"}})
-        result = self.refuse_copy((4, 6), *self.pair, "--timeout", "3s", env=self.path(), timeout=30)
-        self.assertLess(result.seconds, 12)
+        result = self.refuse_copy(6, *self.pair, "--timeout", "2s", env=self.path(), timeout=30)
+        self.assertLess(result.seconds, 6)
+        with self.assertRaises(ProcessLookupError):
+            os.kill(int(written.read_text()), 0)
 
     def test_helper_names_are_no_paths(self):
         victim = self.directory / "ran"

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,8 @@ struct CredentialStoreOptions {
   /// The files that are searched where `authfile` is empty; a missing one is passed over.
   std::vector<std::filesystem::path> default_files;
   Duration helper_timeout{30'000};
+  /// Ends a helper that is running when the run is stopped.
+  std::stop_token stop = {};
   /// The directories in which credential helpers are looked for, as in PATH; empty: the environment's PATH. Entries
   /// that are not absolute are passed over.
   std::string helper_path;
