@@ -35,7 +35,13 @@ std::span<const Command> commands() noexcept;
 /// nullptr where there is none of that name.
 const Command* find_command(std::string_view name) noexcept;
 
+int run_check(const CommandContext& context);
+int run_checkpoint(const CommandContext& context);
+int run_config(const CommandContext& context);
 int run_copy(const CommandContext& context);
+int run_filter_test(const CommandContext& context);
+int run_replicate_tree(const CommandContext& context);
+int run_sync(const CommandContext& context);
 int run_docs(const CommandContext& context);
 int run_help(const CommandContext& context);
 int run_version(const CommandContext& context);

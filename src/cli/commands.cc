@@ -12,10 +12,33 @@ namespace {
 constexpr Command kCommands[] = {
     {kCopyCommand, "copy", "SRC DST", "Copy one image",
      "Copies the image that SRC names to DST, byte for byte: same digest, all platforms, whatever its layers are. "
-     "Blobs go "
-     "first, then the manifests, the tags last: a failed run leaves the destination's tags as they were. What the "
-     "destination has is not sent again.",
+     "Blobs go first, then the manifests, the tags last: a failed run leaves the destination's tags as they were. What "
+     "the destination has is not sent again.",
      run_copy},
+    {kReplicateTreeCommand, "replicate-tree", "SRC DST", "Copy many repositories and tags",
+     "Replicates the repositories of SRC to DST: HOST[:PORT][/PREFIX], or oci-tree:DIR for a directory of OCI layouts. "
+     "What is equal on both sides costs two small requests per tag, what is new moves once. One tag that fails never "
+     "stops the others: then the exit code is 3, and every failure is listed.",
+     run_replicate_tree},
+    {kSyncCommand, "sync", "", "Run the replications of a file",
+     "Runs the jobs of a YAML file (--config FILE), each a replication as replicate-tree does it, one after the other. "
+     "A "
+     "flag beats the file. See docs/CONFIG.md.",
+     run_sync},
+    {kCheckCommand, "check", "SRC DST", "Compare two trees",
+     "Compares the tags of two trees without writing anything: equal, missing, different, extra. Exits with 0 where "
+     "they "
+     "are equal, with 13 where they are not.",
+     run_check},
+    {kFilterTestCommand, "filter-test", "[TAG | REPOSITORY:TAG]...", "Try tag filters",
+     "Prints for each tag whether the filters let it through, and which pattern decided. Reads tags from standard "
+     "input, "
+     "one a line, where none is given.",
+     run_filter_test},
+    {kCheckpointCommand, "checkpoint", "show|clear FILE", "Look at a checkpoint, or remove it",
+     "show prints the journal of finished tags that --checkpoint keeps; clear removes it.", run_checkpoint},
+    {kConfigCommand, "config", "check FILE", "Check the file of a sync",
+     "Reads a file as sync would and checks all that can be checked without a network.", run_config},
     {kDocsCommand, "docs", "", "Print the reference documentation", "Prints the reference of all commands and options.",
      run_docs},
     {kHelpCommand, "help", "[COMMAND]", "Print help", "Prints the help of the program or of one command.", run_help},

@@ -1,10 +1,10 @@
 #include "cli/config_file.h"
 
 #include <fmt/format.h>
-#include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 
+#include "cli/config_yaml.h"
 #include "cli/foreign_flags.h"
 #include "freightliner/base/bytes.h"
 #include "freightliner/base/text.h"
@@ -16,19 +16,22 @@ namespace {
 
 constexpr std::size_t kMaxConfigBytes = kMiB;
 
-std::string at_line(const std::string& file, int line) {
-  return fmt::format("{}:{}", printable(file), line);
+bool is_known_here(const OptionSpec& option, const ConfigRules& rules) {
+  return rules.commands == 0 || (option.commands & rules.commands) != 0;
 }
 
-Status check_key(const std::string& key) {
+Status check_key(const std::string& key, const ConfigRules& rules) {
   const OptionSpec* option = find_option(key);
-  if (option == nullptr) {
-    std::vector<std::string_view> names;
-    for (const OptionSpec& candidate : option_table()) names.push_back(candidate.name);
+  if (option == nullptr || !is_known_here(*option, rules)) {
+    std::vector<std::string_view> names = rules.others;
+    for (const OptionSpec& candidate : option_table()) {
+      if (is_known_here(candidate, rules)) names.push_back(candidate.name);
+    }
     const auto similar = nearest(key, names);
     return fail(ErrorCode::kUsage, fmt::format("unknown key \"{}\"{}", printable(key, 64),
                                                similar ? fmt::format("; did you mean \"{}\"?", *similar) : ""));
   }
+  if (option->secret && rules.expand) return {};
   if (option->secret) {
     return fail(ErrorCode::kUsage,
                 fmt::format("\"{0}\" does not belong into a configuration file: use {0}-file", option->name));
@@ -39,7 +42,8 @@ Status check_key(const std::string& key) {
   return {};
 }
 
-Result<std::vector<std::string>> read_values(const OptionSpec& option, const YAML::Node& node) {
+Result<std::vector<std::string>> read_values(const OptionSpec& option, const YAML::Node& node,
+                                             const ConfigRules& rules) {
   std::vector<std::string> values;
   if (node.IsScalar()) {
     values.push_back(node.Scalar());
@@ -54,52 +58,67 @@ Result<std::vector<std::string>> read_values(const OptionSpec& option, const YAM
   } else {
     return fail(ErrorCode::kUsage, node.IsNull() ? "it has no value" : "it takes a value, not a mapping");
   }
-  for (const std::string& value : values) FL_CHECK(check_value(option, value));
+  for (std::string& value : values) {
+    if (rules.expand) {
+      FL_TRY(value, rules.expand(value, option.secret));
+    }
+    FL_CHECK(check_value(option, value));
+  }
   return values;
 }
 
-Result<std::vector<ConfigEntry>> read_mapping(const YAML::Node& document, const std::string& name) {
+Unexpected no_mapping(const YAML::Node& node, const std::string& file) {
+  return fail(Error(ErrorCode::kUsage, "the file must be a mapping of option names to values")
+                  .with_context(at_line(file, node.Mark().line + 1)));
+}
+
+}  // namespace
+
+std::string at_line(const std::string& file, int line) {
+  return fmt::format("{}:{}", printable(file), line);
+}
+
+Result<std::vector<ConfigEntry>> read_option_mapping(const YAML::Node& mapping, const std::string& file,
+                                                     const ConfigRules& rules) {
   std::vector<ConfigEntry> entries;
-  if (document.IsNull()) return entries;
-  if (!document.IsMap()) {
-    return fail(Error(ErrorCode::kUsage, "the file must be a mapping of option names to values")
-                    .with_context(at_line(name, document.Mark().line + 1)));
-  }
-  for (const auto& pair : document) {
+  if (mapping.IsNull()) return entries;
+  if (!mapping.IsMap()) return no_mapping(mapping, file);
+  std::vector<std::string> seen;
+  for (const auto& pair : mapping) {
     const int line = pair.first.Mark().line + 1;
-    const auto here = [&](Error error) { return fail(std::move(error).with_context(at_line(name, line))); };
+    const auto here = [&](Error error) { return fail(std::move(error).with_context(at_line(file, line))); };
     if (!pair.first.IsScalar()) return here(Error(ErrorCode::kUsage, "a key must be the name of an option"));
     const std::string& key = pair.first.Scalar();
-    if (auto known = check_key(key); !known) return here(std::move(known).error());
-    if (std::ranges::find(entries, key, &ConfigEntry::name) != entries.end()) {
+    const bool is_other = std::ranges::find(rules.others, key) != rules.others.end();
+    if (!is_other) {
+      if (auto known = check_key(key, rules); !known) return here(std::move(known).error());
+    }
+    if (std::ranges::find(seen, key) != seen.end()) {
       return here(Error(ErrorCode::kUsage, fmt::format("\"{}\" is there twice", key)));
     }
-    auto values = read_values(*find_option(key), pair.second);
+    seen.push_back(key);
+    if (is_other) continue;
+    auto values = read_values(*find_option(key), pair.second, rules);
     if (!values) return here(std::move(values).error().with_context(key));
     entries.push_back({.name = key, .values = *std::move(values), .line = line});
   }
   return entries;
 }
 
-}  // namespace
-
 Result<std::vector<ConfigEntry>> parse_config(const std::string& text, const std::string& name) {
-  try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-    if (documents.empty()) return std::vector<ConfigEntry>();
-    if (documents.size() > 1) {
-      return fail(Error(ErrorCode::kUsage, "there is more than one YAML document in it").with_context(printable(name)));
-    }
-    return read_mapping(documents.front(), name);
-  } catch (const YAML::Exception& error) {
-    return fail(Error(ErrorCode::kUsage, printable(error.msg, 256)).with_context(at_line(name, error.mark.line + 1)));
-  }
+  return with_yaml_document(
+      text, name, [&](const YAML::Node& document) { return read_option_mapping(document, name, ConfigRules()); });
+}
+
+Result<std::string> read_config_text(const std::filesystem::path& path) {
+  auto text = io::read_small_file(path, kMaxConfigBytes);
+  if (!text) return fail(Error(ErrorCode::kUsage, text.error().describe()).with_context("configuration file"));
+  return text;
 }
 
 Result<std::vector<ConfigEntry>> read_config_file(const std::filesystem::path& path) {
-  auto text = io::read_small_file(path, kMaxConfigBytes);
-  if (!text) return fail(Error(ErrorCode::kUsage, text.error().describe()).with_context("configuration file"));
-  return parse_config(*text, path.string());
+  FL_TRY(const std::string text, read_config_text(path));
+  return parse_config(text, path.string());
 }
 
 }  // namespace freightliner::cli

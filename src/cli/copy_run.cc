@@ -1,13 +1,8 @@
 #include "cli/copy_run.h"
 
+#include <algorithm>
 #include <memory>
 
-#include "cli/defaults.h"
-#include "freightliner/auth/authenticator.h"
-#include "freightliner/cli/app.h"
-#include "freightliner/http/host_governor.h"
-#include "freightliner/oci/reference.h"
-#include "freightliner/registry/registry_client.h"
 #include "freightliner/transport/docker.h"
 #include "freightliner/transport/layout.h"
 
@@ -17,71 +12,10 @@ namespace {
 using transport::ImageName;
 using transport::TransportKind;
 
-/// One side's identity at one registry. Source and destination have one each, also on the same host: they may log in as
-/// different users.
-class RegistrySide {
- public:
-  RegistrySide(const CopyRequest& request, const std::string& registry,
-               const std::optional<auth::Credential>& credential, const registry::RegistryServices& services,
-               const std::stop_token& stop)
-      : credentials_(store_options(request, credential, stop), services.log),
-        authenticator_(authenticator_options(request, registry), credentials_, services.clock, services.log),
-        client_(registry_options(request, registry), authenticator_, services) {}
-
-  registry::RegistryClient& client() noexcept { return client_; }
-
- private:
-  static auth::CredentialStoreOptions store_options(const CopyRequest& request,
-                                                    const std::optional<auth::Credential>& credential,
-                                                    const std::stop_token& stop) {
-    auth::CredentialStoreOptions options;
-    options.stop = stop;
-    options.explicit_credential = credential;
-    options.authfile = request.authfile;
-    options.default_files = auth::default_auth_files(process_environment);
-    return options;
-  }
-
-  static auth::AuthenticatorOptions authenticator_options(const CopyRequest& request, const std::string& registry) {
-    const auto hosts = request.token_hosts.find(registry);
-    return {.registry = registry,
-            .token_hosts = hosts == request.token_hosts.end() ? std::set<std::string>() : hosts->second};
-  }
-
-  static registry::RegistryOptions registry_options(const CopyRequest& request, const std::string& registry) {
-    registry::RegistryOptions options;
-    options.registry = registry;
-    options.plain_http = is_plain_http(request, registry);
-    options.retry = request.retry;
-    options.chunk_size = request.upload_chunk_size;
-    return options;
-  }
-
-  static bool is_plain_http(const CopyRequest& request, const std::string& registry) {
-    constexpr int kHttpPort = 80;
-    const auto parsed = oci::parse_host_port(registry);
-    if (!parsed) return false;
-    return http::names_origin(
-        request.plain_http_hosts,
-        {.scheme = "http", .host = parsed->host, .port = parsed->port == 0 ? kHttpPort : parsed->port});
-  }
-
-  auth::CredentialStore credentials_;
-  auth::Authenticator authenticator_;
-  registry::RegistryClient client_;
-};
-
-std::unique_ptr<RegistrySide> make_side(const CopyRequest& request, const ImageName& name,
-                                        const std::optional<auth::Credential>& credential,
-                                        const registry::RegistryServices& services, const std::stop_token& stop) {
-  if (!name.reference) return nullptr;
-  return std::make_unique<RegistrySide>(request, name.reference->registry, credential, services, stop);
-}
-
-Result<std::unique_ptr<transport::ImageSource>> open_source(const ImageName& name, RegistrySide* side) {
+Result<std::unique_ptr<transport::ImageSource>> open_source(const ImageName& name, registry::RegistryClient* client) {
   switch (name.kind) {
     case TransportKind::kDocker:
-      return transport::make_docker_source(side->client(), *name.reference);
+      return transport::make_docker_source(*client, *name.reference);
     case TransportKind::kOci:
       return transport::open_layout_source(name);
     case TransportKind::kOciArchive:
@@ -90,11 +24,12 @@ Result<std::unique_ptr<transport::ImageSource>> open_source(const ImageName& nam
   return transport::open_archive_source(name);
 }
 
-Result<std::unique_ptr<transport::ImageDestination>> open_destination(const ImageName& name, RegistrySide* side,
-                                                                      bool create, const Logger& log) {
+Result<std::unique_ptr<transport::ImageDestination>> open_destination(const ImageName& name,
+                                                                      registry::RegistryClient* client, bool create,
+                                                                      const Logger& log) {
   switch (name.kind) {
     case TransportKind::kDocker:
-      return transport::make_docker_destination(side->client(), *name.reference);
+      return transport::make_docker_destination(*client, *name.reference);
     case TransportKind::kOci:
       return transport::open_layout_destination(name, create, log);
     case TransportKind::kOciArchive:
@@ -105,33 +40,22 @@ Result<std::unique_ptr<transport::ImageDestination>> open_destination(const Imag
 
 }  // namespace
 
-Result<copy::CopyReport> run_copy_request(const CopyRequest& request, const CopyRunServices& services,
+Result<copy::CopyReport> run_copy_request(const CopyRequest& request, const RunServices& services,
                                           const std::stop_token& stop) {
-  http::SharedCaches caches;
-  http::HostGovernor governor(services.clock);
-  const registry::RegistryServices shared = {
-      .governor = governor, .clock = services.clock, .progress = services.progress, .log = services.log};
-  const auto source_side = make_side(request, request.source, request.source_credential, shared, stop);
-  const auto destination_side = make_side(request, request.destination, request.destination_credential, shared, stop);
-
-  FL_TRY(const auto source, open_source(request.source, source_side.get()));
+  const auto registry_of = [](const ImageName& name) {
+    return name.reference ? name.reference->registry : std::string();
+  };
+  // The thread that copies is one of the jobs.
+  const std::size_t helpers = std::max<std::size_t>(request.jobs - 1, 1);
+  Engine engine(request, services, {registry_of(request.source), registry_of(request.destination)}, {helpers, helpers},
+                stop);
+  FL_TRY(const auto source, open_source(request.source, engine.source_client()));
   FL_TRY(const auto destination,
-         open_destination(request.destination, destination_side.get(), !request.options.dry_run, services.log));
-
-  // No more is kept than what the transfers of all jobs hold at one time.
-  io::BufferPool buffers({.max_retained_bytes = request.jobs * kChunksPerQueue * request.buffer_size});
-  runtime::WorkerPool workers(request.jobs);
-  copy::Copier copier(
-      {.workers = workers,
-       .make_session = [&] { return std::make_unique<http::Session>(request.session, caches, services.log); },
-       .buffers = buffers,
-       .clock = services.clock,
-       .progress = services.progress,
-       .retry = request.retry,
-       .log = services.log,
-       .chunk_size = request.buffer_size,
-       .chunks_per_queue = kChunksPerQueue});
-  return copier.copy(*source, *destination, request.options, stop);
+         open_destination(request.destination, engine.destination_client(), !request.options.dry_run, services.log));
+  http::Caller caller{engine.own_session(), stop};
+  FL_TRY(copy::CopyReport report, engine.copier().copy(caller, *source, *destination, request.options));
+  report.retries = services.progress.retries.load();
+  return report;
 }
 
 }  // namespace freightliner::cli

@@ -30,7 +30,7 @@ constexpr std::string_view kNoToken =
 constexpr std::string_view kInsecure = "use --insecure-tls HOST, or --plain-http HOST for a registry without TLS";
 constexpr std::string_view kPlatform = "use --platform OS/ARCH[/VARIANT]";
 constexpr std::string_view kAnonymous = "use --authfile with a file that does not have the registry";
-constexpr std::string_view kSharedBlobs = "a layout keeps its own blobs here";
+constexpr std::string_view kSharedBlobs = "a layout keeps its own blobs here; layouts that share them are an oci-tree: of replicate-tree";
 constexpr std::string_view kNoDaemon = "docker-daemon: is not supported; use a registry, oci: or oci-archive:";
 constexpr std::string_view kNoEncryption = "encrypted images are copied as they are, and not encrypted or decrypted";
 constexpr std::string_view kQuiet = "use --progress none, and --log-level error";
@@ -96,7 +96,7 @@ constexpr ForeignName kFlags[] = {
     {"--insecure", kCrane, kInsecure},
     {"--allow-nondistributable-artifacts", kCrane, "foreign layers are kept as references and not copied"},
     {"--no-clobber", kCrane, "use --overwrite never"},
-    {"--all-tags", kCrane, "copy takes one image; name its tag"},
+    {"--all-tags", kCrane, "copy takes one image; for all tags of a repository use replicate-tree"},
     {"--verbose", kCrane, "use --log-level info, or debug"},
     {"--verbosity", kRegctl, "use --log-level debug|info|warn|error|none"},
     {"-v", kRegctl, "use --log-level debug|info|warn|error|none"},

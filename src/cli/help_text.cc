@@ -65,7 +65,7 @@ std::string options_section(const Command& command) {
 
 std::string program_help() {
   std::string text = fmt::format("{}\n\nUsage: freightliner COMMAND [OPTIONS] ARGUMENTS\n\nCommands:\n", kTagline);
-  for (const Command& command : commands()) text += fmt::format("  {:<10}{}\n", command.name, command.summary);
+  for (const Command& command : commands()) text += fmt::format("  {:<16}{}\n", command.name, command.summary);
   text +=
       "\nOptions:\n  --help    Print this help; behind a command, that command's\n  --version Print the "
       "version\n\nExamples:\n";

@@ -52,7 +52,11 @@ ProgressReading ProgressReading::of(const runtime::Progress& progress) {
           .bytes_total = progress.bytes_total.load(kOrder),
           .blobs_done = progress.blobs_done.load(kOrder),
           .blobs_total = progress.blobs_total.load(kOrder),
-          .retries = progress.retries.load(kOrder)};
+          .retries = progress.retries.load(kOrder),
+          .repositories_done = progress.repositories_done.load(kOrder),
+          .repositories_total = progress.repositories_total.load(kOrder),
+          .tags_done = progress.tags_done.load(kOrder),
+          .tags_total = progress.tags_total.load(kOrder)};
 }
 
 std::uint64_t ProgressReading::bytes_shown() const noexcept {
@@ -70,6 +74,29 @@ double RateMeter::update(TimePoint now, std::uint64_t bytes) {
   last_time_ = now;
   last_bytes_ = bytes;
   return rate_;
+}
+
+namespace {
+
+// Bytes are known of the tags under way only, so the tags tell how far the run is.
+Duration tree_time_left(const ProgressReading& reading, Duration elapsed) {
+  if (reading.tags_done == 0 || reading.tags_total <= reading.tags_done) return Duration(0);
+  const double left =
+      static_cast<double>(reading.tags_total - reading.tags_done) / static_cast<double>(reading.tags_done);
+  return Duration(static_cast<Duration::rep>(static_cast<double>(elapsed.count()) * left));
+}
+
+}  // namespace
+
+std::string tree_progress_line(const ProgressReading& reading, double rate, Duration elapsed) {
+  std::string text = fmt::format("{} of {} tags, {} of {} repositories, {}, {}, {}", reading.tags_done,
+                                 reading.tags_total, reading.repositories_done, reading.repositories_total,
+                                 format_bytes(reading.bytes_moved), rate_text(rate), format_duration(elapsed));
+  if (const Duration left = tree_time_left(reading, elapsed); left > Duration(0)) {
+    text += fmt::format(", about {} left", format_duration(left));
+  }
+  if (reading.retries > 0) text += fmt::format(", {} retries", reading.retries);
+  return text;
 }
 
 std::string progress_bar(const ProgressReading& reading, double rate, int columns, bool colours) {
@@ -128,11 +155,18 @@ void ProgressView::show(TimePoint start) {
   const ProgressReading reading = ProgressReading::of(progress_);
   const TimePoint now = clock_.now();
   const double rate = rate_.update(now, reading.bytes_moved);
+  const auto elapsed = std::chrono::duration_cast<Duration>(now - start);
+  if (reading.repositories_total > 0) {
+    const std::string line = tree_progress_line(reading, rate, elapsed);
+    const auto columns = static_cast<std::size_t>(std::max(terminal_.columns() - 1, 0));
+    return mode_ == ProgressMode::kBar ? terminal_.set_status(line.substr(0, columns))
+                                       : write_progress(terminal_, format_, line);
+  }
   if (mode_ == ProgressMode::kBar) {
     terminal_.set_status(progress_bar(reading, rate, terminal_.columns(), terminal_.colours()));
     return;
   }
-  write_progress(terminal_, format_, progress_line(reading, rate, std::chrono::duration_cast<Duration>(now - start)));
+  write_progress(terminal_, format_, progress_line(reading, rate, elapsed));
 }
 
 }  // namespace freightliner::cli

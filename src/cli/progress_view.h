@@ -26,6 +26,11 @@ struct ProgressReading {
   std::uint64_t blobs_done = 0;
   std::uint64_t blobs_total = 0;
   std::uint64_t retries = 0;
+  // Of runs over many images.
+  std::uint64_t repositories_done = 0;
+  std::uint64_t repositories_total = 0;
+  std::uint64_t tags_done = 0;
+  std::uint64_t tags_total = 0;
 
   static ProgressReading of(const runtime::Progress& progress);
   /// Bytes to show as done: settled blobs, or more where blobs under way have brought more; never above the total.
@@ -48,6 +53,10 @@ class RateMeter {
 std::string progress_bar(const ProgressReading& reading, double rate, int columns, bool colours);
 /// "1.2 GiB of 2.7 GiB (45 %), 210.3 MiB/s, 3 of 8 blobs, 12.0 s" with the time since the start.
 std::string progress_line(const ProgressReading& reading, double rate, Duration elapsed);
+
+/// "120 of 400 tags, 3 of 12 repositories, 1.2 GiB, 210.3 MiB/s, 12.0 s, about 28.0 s left" for runs over many images;
+/// totals grow while repositories are still being listed.
+std::string tree_progress_line(const ProgressReading& reading, double rate, Duration elapsed);
 
 /// Shows a run's progress on standard error from a thread of its own while it lives: a bar redrawn five times a second,
 /// or a plain line every five seconds. Progress, clock and terminal outlive it.

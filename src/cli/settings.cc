@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "cli/config_file.h"
 #include "freightliner/base/bytes.h"
 #include "freightliner/base/text.h"
 
@@ -65,6 +64,12 @@ Result<Settings> Settings::resolve(CommandId command, const Arguments& arguments
   if (!path.empty()) {
     FL_TRY(config, read_config_file(path));
   }
+  return resolve_with(command, arguments, environment, path, config);
+}
+
+Result<Settings> Settings::resolve_with(CommandId command, const Arguments& arguments,
+                                        const EnvironmentLookup& environment, const std::string& file,
+                                        const std::vector<ConfigEntry>& config) {
   Settings result;
   for (const OptionSpec& option : option_table()) {
     if ((option.commands & command) == 0) continue;
@@ -78,7 +83,7 @@ Result<Settings> Settings::resolve(CommandId command, const Arguments& arguments
     } else if (entry != config.end()) {
       setting = {.values = entry->values,
                  .origin = Origin::kConfig,
-                 .where = fmt::format("{}:{}: {}", printable(path), entry->line, option.name)};
+                 .where = fmt::format("{}:{}: {}", printable(file), entry->line, option.name)};
     } else if (!option.default_value.empty()) {
       setting = {
           .values = {std::string(option.default_value)}, .origin = Origin::kDefault, .where = std::string(option.name)};

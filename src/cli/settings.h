@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/arguments.h"
+#include "cli/config_file.h"
 #include "freightliner/base/clock.h"
 #include "freightliner/cli/app.h"
 
@@ -22,6 +23,11 @@ class Settings {
  public:
   /// Reads the configuration file where one is named. Errors: kUsage, naming the flag, variable, or file and line.
   static Result<Settings> resolve(CommandId command, const Arguments& arguments, const EnvironmentLookup& environment);
+
+  /// The same with what a configuration file says given: `file` names it in errors; what `--config` names is not read.
+  static Result<Settings> resolve_with(CommandId command, const Arguments& arguments,
+                                       const EnvironmentLookup& environment, const std::string& file,
+                                       const std::vector<ConfigEntry>& config);
 
   Origin origin(std::string_view name) const { return at(name).origin; }
   /// Where the value was set, for errors: "--jobs", "FREIGHTLINER_JOBS", "run.yaml:3: jobs".

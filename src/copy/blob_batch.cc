@@ -1,12 +1,16 @@
 #include "copy/blob_batch.h"
 
+#include <mutex>
+
+#include "freightliner/runtime/parallel_for.h"
+
 namespace freightliner::copy {
 namespace {
 
 /// What the tasks of a batch share.
 class Batch {
  public:
-  Batch(std::size_t tasks, runtime::Progress& progress) : left_(tasks), progress_(progress) {}
+  explicit Batch(runtime::Progress& progress) : progress_(progress) {}
 
   std::stop_source& stop() noexcept { return stop_; }
 
@@ -19,12 +23,11 @@ class Batch {
       if (!failure_ || failure_->code() == ErrorCode::kCancelled) failure_ = std::move(outcome).error();
       stop_.request_stop();
     }
-    if (--left_ == 0) done_.notify_all();
   }
 
-  Result<BlobCounts> wait() {
-    std::unique_lock lock(mutex_);
-    done_.wait(lock, [this] { return left_ == 0; });
+  /// When all is done.
+  Result<BlobCounts> take() {
+    const std::lock_guard lock(mutex_);
     if (failure_) return fail(*std::move(failure_));
     return counts_;
   }
@@ -48,8 +51,6 @@ class Batch {
   }
 
   std::mutex mutex_;
-  std::condition_variable done_;
-  std::size_t left_;
   BlobCounts counts_;
   std::optional<Error> failure_;
   std::stop_source stop_;
@@ -58,24 +59,21 @@ class Batch {
 
 }  // namespace
 
-Result<BlobCounts> move_blobs(const CopyServices& services, WorkerSessions& sessions, BlobMover& mover,
-                              const std::vector<oci::Descriptor>& blobs, BlobMover::Trust trust,
-                              const std::stop_token& stop) {
-  if (blobs.empty()) return BlobCounts();
-  Batch batch(blobs.size(), services.progress);
-  const std::stop_callback relay_stop(stop, [&] { batch.stop().request_stop(); });
-  for (const oci::Descriptor& blob : blobs) {
-    services.workers.submit([&, blob = &blob](std::size_t worker) {
-      if (batch.stop().stop_requested()) {
-        return batch.finish(*blob, fail(ErrorCode::kCancelled, "stopped"));
-      }
-      http::Caller caller{sessions.of(worker), batch.stop().get_token()};
-      Result<BlobMover::Outcome> outcome = mover.move(caller, *blob, trust);
-      if (!outcome) outcome = fail(std::move(outcome).error().with_context("blob " + blob->digest.to_string()));
-      batch.finish(*blob, std::move(outcome));
-    });
-  }
-  return batch.wait();
+Result<BlobCounts> move_blobs(http::Caller& caller, const CopyServices& services, BlobMover& mover,
+                              const std::vector<oci::Descriptor>& blobs, BlobMover::Trust trust) {
+  Batch batch(services.progress);
+  const std::stop_callback relay_stop(caller.stop, [&] { batch.stop().request_stop(); });
+  const auto move_one = [&](std::optional<std::size_t> worker, std::size_t index) {
+    const oci::Descriptor& blob = blobs[index];
+    if (batch.stop().stop_requested()) return batch.finish(blob, fail(ErrorCode::kCancelled, "stopped"));
+    http::Session& session = worker ? services.sessions.of(*worker) : caller.session;
+    http::Caller mine{session, batch.stop().get_token()};
+    Result<BlobMover::Outcome> outcome = mover.move(mine, blob, trust);
+    if (!outcome) outcome = fail(std::move(outcome).error().with_context("blob " + blob.digest.to_string()));
+    batch.finish(blob, std::move(outcome));
+  };
+  runtime::parallel_for(services.workers, blobs.size(), services.helpers, move_one);
+  return batch.take();
 }
 
 }  // namespace freightliner::copy

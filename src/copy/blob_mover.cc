@@ -12,8 +12,38 @@ namespace {
 
 // libcurl receives into at least 16 KiB, and a download pauses while less than that is free.
 constexpr std::uint64_t kMinChunkSize = 16 * kKiB;
+// A blob up to this size costs little more than the requests for it: it needs no slot.
+constexpr std::uint64_t kSmallBlob = 256 * kKiB;
+
+/// Keeps what it reads to the rate.
+class PacedReader final : public io::BlobReader {
+ public:
+  PacedReader(std::unique_ptr<io::BlobReader> inner, BandwidthLimiter& limiter, const BlobMover::Origins& origins,
+              std::stop_token stop)
+      : inner_(std::move(inner)), limiter_(limiter), origins_(origins), stop_(std::move(stop)) {}
+
+  Result<io::Chunk> read() override {
+    FL_TRY(io::Chunk chunk, inner_->read());
+    if (chunk) FL_CHECK(limiter_.take(chunk.size(), host(origins_.source), host(origins_.destination), stop_));
+    return chunk;
+  }
+  std::optional<std::uint64_t> declared_size() const override { return inner_->declared_size(); }
+
+ private:
+  static std::string host(const std::optional<registry::MountOrigin>& origin) {
+    return origin ? origin->registry : std::string();
+  }
+  std::unique_ptr<io::BlobReader> inner_;
+  BandwidthLimiter& limiter_;
+  const BlobMover::Origins& origins_;
+  std::stop_token stop_;
+};
 
 }  // namespace
+
+std::string ledger_place(const std::optional<registry::MountOrigin>& destination) {
+  return destination ? destination->repository : std::string();
+}
 
 io::ChunkQueue BlobMover::make_queue(const oci::Descriptor& blob) const {
   // A small blob needs no large chunks.
@@ -22,18 +52,28 @@ io::ChunkQueue BlobMover::make_queue(const oci::Descriptor& blob) const {
   return {services_.buffers, chunk_size, blob.size <= chunk_size ? 3 : services_.chunks_per_queue};
 }
 
-Result<BlobMover::Try> BlobMover::attempt(http::Caller& caller, const oci::Descriptor& blob, Trust trust) {
-  FL_TRY(registry::BlobStart start, trust == Trust::kDistrust ? destination_.begin_blob_again(caller, blob)
-                                                              : destination_.begin_blob(caller, blob, mount_origin_));
+Result<BlobMover::Try> BlobMover::attempt(http::Caller& caller, const Order& order) {
+  const oci::Descriptor& blob = order.blob;
+  FL_TRY(registry::BlobStart start, order.trust == Trust::kDistrust
+                                        ? destination_.begin_blob_again(caller, blob)
+                                        : destination_.begin_blob(caller, blob, order.mount_from));
   if (start.state == registry::BlobStart::State::kPresent) return Try{Outcome::kPresent, std::nullopt};
   if (start.state == registry::BlobStart::State::kMounted) return Try{Outcome::kMounted, std::nullopt};
 
+  std::optional<TransferSlots::Slot> slot;
+  if (blob.size > kSmallBlob) {
+    FL_TRY(TransferSlots::Slot taken, services_.slots.take(caller.stop));
+    slot.emplace(std::move(taken));
+  }
   io::ChunkQueue queue = make_queue(blob);
   Result<std::unique_ptr<io::BlobReader>> reader = source_.open_blob(caller, blob, queue);
   if (!reader) {
     // A size that does not match is worth a second look, like any other bytes that do not.
     if (reader.error().code() != ErrorCode::kIntegrity) return fail(std::move(reader).error());
     return Try{Outcome::kCopied, RelayFailure{std::move(reader).error(), RelaySide::kSource}};
+  }
+  if (!services_.bandwidth.unlimited()) {
+    *reader = std::make_unique<PacedReader>(*std::move(reader), services_.bandwidth, origins_, caller.stop);
   }
   Try result{Outcome::kCopied, relay(**reader, *start.writer, blob, services_.progress)};
   reader->reset();
@@ -43,10 +83,27 @@ Result<BlobMover::Try> BlobMover::attempt(http::Caller& caller, const oci::Descr
 }
 
 Result<BlobMover::Outcome> BlobMover::move(http::Caller& caller, const oci::Descriptor& blob, Trust trust) {
+  // Where the destination's word has proven wrong, so may what the ledger has of it.
+  if (trust == Trust::kDistrust) return carry_out(caller, {blob, trust, std::nullopt});
+  FL_TRY(BlobLedger::Claim claim,
+         services_.ledger.claim_blob(ledger_place(origins_.destination), blob.digest, caller.stop));
+  if (claim.finding().settled) return Outcome::kPresent;
+  Order order{blob, trust, origins_.source};
+  if (claim.finding().elsewhere && origins_.destination) {
+    order.mount_from = origins_.destination;
+    order.mount_from->repository = *claim.finding().elsewhere;
+  }
+  FL_TRY(const Outcome outcome, carry_out(caller, order));
+  claim.settle();
+  return outcome;
+}
+
+Result<BlobMover::Outcome> BlobMover::carry_out(http::Caller& caller, const Order& order) {
+  const oci::Descriptor& blob = order.blob;
   bool integrity_retried = false;
   bool token_retried = false;
   for (int number = 1;; ++number) {
-    FL_TRY(Try result, attempt(caller, blob, trust));
+    FL_TRY(Try result, attempt(caller, order));
     if (!result.failure) return result.outcome;
     Error error = std::move(result.failure->error);
     // Wrong bytes may be a fault of the way: they are read once more, and then are what they are.

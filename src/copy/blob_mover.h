@@ -6,16 +6,23 @@
 namespace freightliner::copy {
 
 /// Brings single blobs to a destination: finds out whether they are there, mounts them, or relays them, with retries.
-/// Safe from any thread: each call has its own memory and its caller's session.
+/// Each blob goes through the ledger, so that a run moves it once. Safe from any thread: each call has its own memory
+/// and its caller's session.
 class BlobMover {
  public:
   enum class Outcome { kPresent, kMounted, kCopied };
   /// kAsk: by the cheapest means. kDistrust: the destination has refused a manifest for want of a blob.
   enum class Trust { kAsk, kDistrust };
 
+  /// Where source and destination stand among the registries; nullopt for what is none.
+  struct Origins {
+    std::optional<registry::MountOrigin> source;
+    std::optional<registry::MountOrigin> destination;
+  };
+
   BlobMover(const CopyServices& services, transport::ImageSource& source, transport::ImageDestination& destination,
-            std::optional<registry::MountOrigin> mount_origin)
-      : services_(services), source_(source), destination_(destination), mount_origin_(std::move(mount_origin)) {}
+            Origins origins)
+      : services_(services), source_(source), destination_(destination), origins_(std::move(origins)) {}
 
   Result<Outcome> move(http::Caller& caller, const oci::Descriptor& blob, Trust trust);
 
@@ -25,13 +32,23 @@ class BlobMover {
     Outcome outcome = Outcome::kPresent;
     std::optional<RelayFailure> failure;
   };
-  Result<Try> attempt(http::Caller& caller, const oci::Descriptor& blob, Trust trust);
+  /// What is to be done with a blob.
+  struct Order {
+    const oci::Descriptor& blob;
+    Trust trust;
+    std::optional<registry::MountOrigin> mount_from;
+  };
+  Result<Outcome> carry_out(http::Caller& caller, const Order& order);
+  Result<Try> attempt(http::Caller& caller, const Order& order);
   io::ChunkQueue make_queue(const oci::Descriptor& blob) const;
 
   const CopyServices& services_;
   transport::ImageSource& source_;
   transport::ImageDestination& destination_;
-  std::optional<registry::MountOrigin> mount_origin_;
+  Origins origins_;
 };
+
+/// The name of a destination in the ledger: repositories of a registry differ, all else has one store for its blobs.
+std::string ledger_place(const std::optional<registry::MountOrigin>& destination);
 
 }  // namespace freightliner::copy

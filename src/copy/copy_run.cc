@@ -46,7 +46,10 @@ Result<std::vector<CopyRun::Target>> CopyRun::read_targets(http::Caller& caller)
   }
   std::vector<Target> targets;
   for (std::string& tag : tags) {
-    FL_TRY(auto current, destination_.resolve(caller, tag));
+    std::optional<oci::Descriptor> current;
+    if (!options_.known.tag_is_absent || tag != destination_.tag()) {
+      FL_TRY(current, destination_.resolve(caller, tag));
+    }
     targets.push_back({std::move(tag), std::move(current)});
   }
   return targets;
@@ -101,9 +104,28 @@ CopyReport CopyRun::report_of(CopyReport::Status status, const oci::Descriptor& 
 
 Result<CopyReport> CopyRun::copy_closure(http::Caller& caller, const oci::RawManifest& root,
                                          const std::vector<const Target*>& targets) {
+  if (options_.dry_run) {
+    FL_TRY(const bool there, is_there(caller, root, targets));
+    return bring_closure(caller, root, targets, there);
+  }
+  FL_TRY(const auto origin, destination_.mount_origin());
+  // Another tag of the same digest may be on its way to this repository: one brings what is below, the others write
+  // their tags when it is there.
+  FL_TRY(BlobLedger::Claim claim, services_.ledger.claim_closure(ledger_place(origin), root.digest(), caller.stop));
+  bool there = claim.finding().settled;
+  if (!there) {
+    FL_TRY(there, is_there(caller, root, targets));
+  }
+  FL_TRY(CopyReport report, bring_closure(caller, root, targets, there));
+  claim.settle();
+  return report;
+}
+
+Result<CopyReport> CopyRun::bring_closure(http::Caller& caller, const oci::RawManifest& root,
+                                          const std::vector<const Target*>& targets, bool root_is_there) {
   CopyReport report = report_of(CopyReport::Status::kCopied, root.descriptor());
   report_ = &report;
-  FL_TRY(const bool root_is_there, is_there(caller, root, targets));
+  if (!targets.empty() && targets.front()->current) report.previous = targets.front()->current->digest;
   FL_CHECK(build_plan(caller, root, root_is_there));
   if (targets.empty() && referrers_.empty()) {
     report.status = tag_kept_ ? CopyReport::Status::kSkipped : CopyReport::Status::kUnchanged;
@@ -128,6 +150,7 @@ Result<bool> CopyRun::is_there(http::Caller& caller, const oci::RawManifest& roo
                                const std::vector<const Target*>& targets) {
   if (targets.empty()) return true;
   if (options_.overwrite == Overwrite::kAlways || destination_.tag().empty()) return false;
+  if (options_.known.repository_has_no_tags) return false;
   return destination_.has_closure(caller, root.digest());
 }
 
@@ -198,9 +221,10 @@ Status CopyRun::move(http::Caller& caller, const std::vector<oci::Descriptor>& b
   for (const oci::Descriptor& blob : blobs) {
     services_.progress.bytes_total.fetch_add(blob.size, std::memory_order_relaxed);
   }
-  FL_TRY(auto mount_origin, source_.mount_origin());
-  BlobMover mover(services_, source_, destination_, std::move(mount_origin));
-  FL_TRY(const BlobCounts counts, move_blobs(services_, sessions_, mover, blobs, trust, caller.stop));
+  FL_TRY(auto source_origin, source_.mount_origin());
+  FL_TRY(auto destination_origin, destination_.mount_origin());
+  BlobMover mover(services_, source_, destination_, {std::move(source_origin), std::move(destination_origin)});
+  FL_TRY(const BlobCounts counts, move_blobs(caller, services_, mover, blobs, trust));
   report_->bytes_copied += counts.bytes_copied;
   report_->blobs_copied += counts.copied;
   if (trust == BlobMover::Trust::kDistrust) return {};

@@ -12,9 +12,9 @@ namespace freightliner::copy {
 /// One copy() from beginning to end. Confined to the thread that executes it; the blobs move on the workers meanwhile.
 class CopyRun {
  public:
-  CopyRun(const CopyServices& services, WorkerSessions& sessions, transport::ImageSource& source,
-          transport::ImageDestination& destination, const CopyOptions& options)
-      : services_(services), sessions_(sessions), source_(source), destination_(destination), options_(options) {}
+  CopyRun(const CopyServices& services, transport::ImageSource& source, transport::ImageDestination& destination,
+          const CopyOptions& options)
+      : services_(services), source_(source), destination_(destination), options_(options) {}
 
   Result<CopyReport> execute(http::Caller& caller);
 
@@ -36,6 +36,8 @@ class CopyRun {
 
   Result<CopyReport> copy_closure(http::Caller& caller, const oci::RawManifest& root,
                                   const std::vector<const Target*>& targets);
+  Result<CopyReport> bring_closure(http::Caller& caller, const oci::RawManifest& root,
+                                   const std::vector<const Target*>& targets, bool root_is_there);
   Result<bool> is_there(http::Caller& caller, const oci::RawManifest& root, const std::vector<const Target*>& targets);
   Status build_plan(http::Caller& caller, const oci::RawManifest& root, bool root_is_there);
   Status drop_referrers_that_are_there(http::Caller& caller);
@@ -50,7 +52,6 @@ class CopyRun {
   Status bring_again(http::Caller& caller, const oci::RawManifest& manifest);
 
   const CopyServices& services_;
-  WorkerSessions& sessions_;
   transport::ImageSource& source_;
   transport::ImageDestination& destination_;
   const CopyOptions& options_;

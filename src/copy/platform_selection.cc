@@ -6,13 +6,12 @@
 #include <set>
 
 #include "copy/copy_plan.h"
+#include "freightliner/copy/small_blob.h"
 #include "freightliner/io/hasher.h"
 #include "freightliner/oci/json.h"
 
 namespace freightliner::copy {
 namespace {
-
-constexpr std::uint64_t kMaxConfigBytes = 4 * kMiB;
 
 std::string list_of(const std::vector<oci::Descriptor>& manifests) {
   std::set<std::string> names;
@@ -27,31 +26,9 @@ Unexpected missing(const transport::ImageSource& source, const oci::Platform& wa
               fmt::format("{} has no image for platform {} (there: {})", source.name(), wanted.to_string(), there));
 }
 
-/// Reads a small blob whole, verified.
-Result<std::string> read_blob(transport::ImageSource& source, http::Caller& caller, io::BufferPool& buffers,
-                              const oci::Descriptor& blob) {
-  if (blob.size > kMaxConfigBytes) {
-    return fail(ErrorCode::kProtocol,
-                fmt::format("config {} is larger than {}", blob.digest.to_string(), format_bytes(kMaxConfigBytes)));
-  }
-  io::ChunkQueue queue(buffers, io::kNetworkBufferSize, 3);
-  FL_TRY(const auto reader, source.open_blob(caller, blob, queue));
-  std::string bytes;
-  for (;;) {
-    FL_TRY(const io::Chunk chunk, reader->read());
-    if (!chunk) break;
-    bytes.append(as_text(chunk.bytes()));
-    if (bytes.size() > blob.size) break;
-  }
-  if (bytes.size() != blob.size || io::digest_of(bytes, blob.digest.algorithm()) != blob.digest) {
-    return fail(ErrorCode::kIntegrity, fmt::format("config {} came with other bytes", blob.digest.to_string()));
-  }
-  return bytes;
-}
-
 Result<oci::Platform> platform_of(transport::ImageSource& source, http::Caller& caller, io::BufferPool& buffers,
                                   const oci::ImageManifest& image) {
-  FL_TRY(const std::string config, read_blob(source, caller, buffers, image.config));
+  FL_TRY(const std::string config, read_small_blob(source, caller, buffers, image.config));
   FL_TRY(const oci::Json json, oci::parse_json(config, "image config"));
   const auto text = [&](const char* name) {
     const auto it = json.is_object() ? json.find(name) : json.end();

@@ -1,28 +1,207 @@
 #include "freightliner/http/host_governor.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
 
 namespace freightliner::http {
+namespace {
 
-Status HostGovernor::wait_until_open(const std::string& host, const std::stop_token& stop) {
-  for (;;) {
-    const TimePoint now = clock_.now();
-    const TimePoint open = open_again_.with([&](const auto& hosts) {
-      const auto it = hosts.find(host);
-      return it == hosts.end() ? now : it->second;
-    });
-    if (open <= now) return {};
-    const auto wait = std::chrono::ceil<Duration>(open - now);
-    if (!clock_.sleep_for(wait, stop)) return fail(ErrorCode::kCancelled, "stopped while waiting for " + host);
-  }
+bool is_throttled(int status) noexcept {
+  return status == 429 || status == 503;
 }
 
+/// What is known of one host.
+struct Host {
+  TimePoint open_again{};  // a pause that was asked for
+  double limit = 0;
+  std::size_t generation = 0;  // how often the limit was cut
+  std::size_t in_flight = 0;
+  std::optional<Duration> spacing;  // between two requests
+  TimePoint next_slot{};
+  int given_up = 0;  // in a row
+  int rests = 0;     // since it answered last
+  TimePoint rests_until{};
+};
+
+}  // namespace
+
+class HostGovernor::Impl {
+ public:
+  Impl(Clock& clock, GovernorOptions options, Logger log) : clock_(clock), options_(std::move(options)), log_(log) {}
+
+  Result<std::size_t> enter(const std::string& name, const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    Host& host = at(name);
+    for (;;) {
+      if (stop.stop_requested()) return stopped(name);
+      const TimePoint now = clock_.now();
+      FL_CHECK(check_rest(host, name, now));
+      if (host.open_again > now) {
+        FL_CHECK(sleep(lock, name, host.open_again - now, stop));
+        continue;
+      }
+      const auto has_room = [&] { return static_cast<double>(host.in_flight) < std::max(host.limit, 1.0); };
+      if (!has_room()) {
+        freed_.wait(lock, stop, has_room);
+        continue;
+      }
+      ++host.in_flight;
+      const std::size_t generation = host.generation;
+      FL_CHECK(take_slot(lock, host, name, stop));
+      return generation;
+    }
+  }
+
+  Status wait_until_open(const std::string& name, const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    Host& host = at(name);
+    for (TimePoint now = clock_.now(); host.open_again > now; now = clock_.now()) {
+      FL_CHECK(sleep(lock, name, host.open_again - now, stop));
+    }
+    return {};
+  }
+
+  void pause(const std::string& name, Duration duration) {
+    const std::lock_guard lock(mutex_);
+    Host& host = at(name);
+    host.open_again = std::max(host.open_again, clock_.now() + duration);
+  }
+
+  void answered(const std::string& name, std::size_t generation, int status) {
+    const std::lock_guard lock(mutex_);
+    Host& host = at(name);
+    if (status < 500 || status == 501) revive(host, name);
+    if (is_throttled(status)) {
+      // Those that were under way when the limit was cut already say nothing new.
+      if (generation != host.generation) return;
+      host.limit = std::max(host.limit / 2, 1.0);
+      ++host.generation;
+      log_.info("{} asks for less ({}): at most {:.0f} requests at a time now", name, status, host.limit);
+    } else if (status < 500) {
+      host.limit = std::min(host.limit + 1 / host.limit, static_cast<double>(options_.max_requests));
+    }
+  }
+
+  void leave(const std::string& name) {
+    {
+      const std::lock_guard lock(mutex_);
+      --at(name).in_flight;
+    }
+    freed_.notify_one();
+  }
+
+  void gave_up(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    Host& host = at(name);
+    const TimePoint now = clock_.now();
+    // Those that were under way when the rest began say nothing new.
+    if (++host.given_up < options_.failures_to_open || now < host.rests_until) return;
+    const bool patient = host.rests < options_.patient_rests;
+    const Duration rest = patient ? options_.first_rest * (1 << host.rests) : options_.probe_interval;
+    ++host.rests;
+    host.rests_until = now + rest;
+    if (patient) host.open_again = std::max(host.open_again, host.rests_until);
+    log_.warn("{} failed {} requests in a row in spite of all retries: it is {} for {}", name, host.given_up,
+              patient ? "let rest" : "not asked again", format_duration(rest));
+  }
+
+ private:
+  static Unexpected stopped(const std::string& name) {
+    return fail(ErrorCode::kCancelled, "stopped while waiting for " + name);
+  }
+
+  Host& at(const std::string& name) {
+    const auto [it, inserted] = hosts_.try_emplace(name);
+    if (inserted) {
+      it->second.limit = static_cast<double>(options_.max_requests);
+      const auto rate = options_.requests_per_second.find(name);
+      if (rate != options_.requests_per_second.end()) {
+        it->second.spacing = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(1 / rate->second));
+      }
+    }
+    return it->second;
+  }
+
+  void revive(Host& host, const std::string& name) const {
+    if (host.rests > 0) log_.info("{} answers again", name);
+    host.given_up = 0;
+    host.rests = 0;
+  }
+
+  Status check_rest(Host& host, const std::string& name, TimePoint now) const {
+    if (host.rests <= options_.patient_rests) return {};
+    if (now >= host.rests_until) {
+      // This one finds out; the others rest on meanwhile.
+      host.rests_until = now + options_.probe_interval;
+      return {};
+    }
+    return fail(
+        Error(ErrorCode::kTemporary,
+              fmt::format("{} is down: {} requests in a row failed in spite of all retries", name, host.given_up))
+            .with_reason(ErrorReason::kHostDown));
+  }
+
+  // Evenly spaced: each takes the next slot of time, then waits for it.
+  Status take_slot(std::unique_lock<std::mutex>& lock, Host& host, const std::string& name,
+                   const std::stop_token& stop) {
+    if (!host.spacing) return {};
+    const TimePoint now = clock_.now();
+    const TimePoint slot = std::max(host.next_slot, now);
+    host.next_slot = slot + *host.spacing;
+    if (slot <= now) return {};
+    Status slept = sleep(lock, name, slot - now, stop);
+    if (!slept) --host.in_flight;
+    return slept;
+  }
+
+  Status sleep(std::unique_lock<std::mutex>& lock, const std::string& name, TimePoint::duration time,
+               const std::stop_token& stop) {
+    lock.unlock();
+    const bool slept = clock_.sleep_for(std::chrono::ceil<Duration>(time), stop);
+    lock.lock();
+    if (!slept) return stopped(name);
+    return {};
+  }
+
+  Clock& clock_;
+  const GovernorOptions options_;
+  const Logger log_;
+  std::mutex mutex_;
+  std::condition_variable_any freed_;
+  std::map<std::string, Host> hosts_;  // a map: references stay valid
+};
+
+HostGovernor::HostGovernor(Clock& clock, GovernorOptions options, Logger log)
+    : impl_(std::make_unique<Impl>(clock, std::move(options), log)) {}
+HostGovernor::~HostGovernor() = default;
+
+HostGovernor::Permit::Permit(Permit&& other) noexcept
+    : governor_(std::exchange(other.governor_, nullptr)),
+      host_(std::move(other.host_)),
+      generation_(other.generation_) {}
+HostGovernor::Permit::~Permit() {
+  if (governor_ != nullptr) governor_->impl_->leave(host_);
+}
+void HostGovernor::Permit::answered(int status) {
+  governor_->impl_->answered(host_, generation_, status);
+}
+
+Result<HostGovernor::Permit> HostGovernor::enter(const std::string& host, const std::stop_token& stop) {
+  FL_TRY(const std::size_t generation, impl_->enter(host, stop));
+  return Permit(*this, host, generation);
+}
+Status HostGovernor::wait_until_open(const std::string& host, const std::stop_token& stop) {
+  return impl_->wait_until_open(host, stop);
+}
 void HostGovernor::pause(const std::string& host, Duration duration) {
-  const TimePoint until = clock_.now() + duration;
-  open_again_.with([&](auto& hosts) {
-    TimePoint& open = hosts[host];
-    open = std::max(open, until);
-  });
+  impl_->pause(host, duration);
+}
+void HostGovernor::gave_up(const std::string& host) {
+  impl_->gave_up(host);
 }
 
 }  // namespace freightliner::http

@@ -21,6 +21,16 @@ inline auth::Access access_for(const std::string& repository, bool write) {
   return write ? push_access(repository) : pull_access(repository);
 }
 
+/// distribution asks for "delete" on a manifest's DELETE, and not for "push".
+inline auth::Access delete_access(const std::string& repository) {
+  return {repository, {"repository:" + repository + ":pull,push,delete"}};
+}
+
+/// The list of all repositories, with the credentials for those below a prefix.
+inline auth::Access catalog_access(const std::string& prefix) {
+  return {prefix, {"registry:catalog:*"}};
+}
+
 /// Push to one repository and pull from the one that a blob is mounted from; without the second scope distribution
 /// answers 401 to the mount.
 inline auth::Access mount_access(const std::string& repository, const std::string& from) {

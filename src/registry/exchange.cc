@@ -63,6 +63,7 @@ Result<http::Response> Exchange::send(http::Caller& caller, const Call& call, co
 Status Exchange::wait_before_retry(http::Caller& caller, const Error& error, int attempt) {
   const auto delay = options_.retry.next_delay(attempt, error.retry_after(), random_unit());
   if (!delay) {
+    services_.governor.gave_up(host());
     return fail(Error(error).with_context(fmt::format("gave up after {} attempt{}", attempt, attempt == 1 ? "" : "s")));
   }
   services_.log.info("{}; trying again in {}", error.describe(), format_duration(*delay));
@@ -76,8 +77,7 @@ Status Exchange::wait_before_retry(http::Caller& caller, const Error& error, int
 }
 
 Result<http::Response> Exchange::attempt_once(http::Caller& caller, const Call& call, const Attempt& attempt) {
-  FL_CHECK(services_.governor.wait_until_open(host(), caller.stop));
-  if (caller.stop.stop_requested()) return fail(ErrorCode::kCancelled, "stopped");
+  FL_TRY(http::HostGovernor::Permit permit, services_.governor.enter(host(), caller.stop));
   Result<http::Response> response = authorized(caller, call, attempt);
   // Nothing was sent but a TLS greeting, so no credential was either.
   if (!response && response.error().reason() == ErrorReason::kNotTls && !call.url && endpoint_.fall_back_to_http()) {
@@ -85,6 +85,7 @@ Result<http::Response> Exchange::attempt_once(http::Caller& caller, const Call& 
     response = authorized(caller, call, attempt);
   }
   if (!response) return response;
+  permit.answered(response->status);
   if (!is_redirect(response->status)) return response;
   return follow(caller, call, *std::move(response), attempt);
 }

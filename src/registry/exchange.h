@@ -58,7 +58,8 @@ class Exchange {
 
   const RegistryServices& services() const noexcept { return services_; }
   const http::RetryPolicy& retry() const noexcept { return options_.retry; }
-  const std::string& host() const noexcept { return endpoint_.host(); }
+  /// The registry as the user knows it; what its requests share goes by this name.
+  const std::string& host() const noexcept { return options_.registry; }
 
  private:
   Result<http::Response> attempt_once(http::Caller& caller, const Call& call, const Attempt& attempt);

@@ -7,15 +7,14 @@
 #include "freightliner/oci/media_type.h"
 #include "freightliner/oci/reference.h"
 #include "registry/access.h"
-#include "registry/link.h"
+#include "registry/paging.h"
 #include "registry/response_error.h"
 
 namespace freightliner::registry {
 namespace {
 
-constexpr int kMaxPages = 10'000;
-constexpr std::size_t kMaxReferrers = 100'000;
-constexpr std::uint64_t kMaxReferrersBytes = 64 * kMiB;
+constexpr ListLimits kReferrerLimits = {
+    .page_bytes = http::kMaxManifestBytes, .total_bytes = 64 * kMiB, .entries = 100'000, .pages = 10'000};
 
 Call manifest_call(http::Method method, const std::string& repository, const std::string& reference, bool write) {
   Call call{.method = method,
@@ -146,46 +145,64 @@ Result<PutManifestResult> Manifests::refused(http::Caller& caller, const std::st
                   .with_http_status(response.status));
 }
 
+// quay.io fails the whole token request over an action "delete" and takes "push" for it; distribution asks for the
+// former. Deleting twice does what deleting once does.
+Result<http::Response> Manifests::send_delete(http::Caller& caller, Call call, const std::string& repository) {
+  if (!delete_needs_push_) {
+    call.access = delete_access(repository);
+    auto response = exchange_.send(caller, call);
+    if (response) return response;
+    const ErrorCode code = response.error().code();
+    if (code != ErrorCode::kProtocol && code != ErrorCode::kAuthentication) return response;
+  }
+  call.access = push_access(repository);
+  FL_TRY(http::Response response, exchange_.send(caller, call));
+  delete_needs_push_ = true;
+  return response;
+}
+
+Result<DeleteOutcome> Manifests::remove(http::Caller& caller, const std::string& repository,
+                                        const std::string& reference) {
+  const bool by_tag = oci::is_valid_tag(reference);
+  const Call call{.method = http::Method::kDelete,
+                  .path = fmt::format("/v2/{}/manifests/{}", repository, reference),
+                  .what = fmt::format("DELETE manifest {}{}{}", repository, by_tag ? ':' : '@', reference)};
+  FL_TRY(const http::Response response, send_delete(caller, call, repository));
+  if (response.ok()) return DeleteOutcome::kDeleted;
+  if (response.status == 404) {
+    // Some that can't delete by tag don't have the route either: only what does not answer any more is gone.
+    FL_TRY(const auto found, head(caller, repository, reference, true));
+    return found ? DeleteOutcome::kUnsupported : DeleteOutcome::kAbsent;
+  }
+  if (response.status == 405 || response.status == 501 || (by_tag && response.status == 400)) {
+    exchange_.services().log.debug("{}", exchange_.error_of(response, call.what).message());
+    return DeleteOutcome::kUnsupported;
+  }
+  return fail(exchange_.error_of(response, call.what));
+}
+
 Result<std::optional<std::vector<oci::Descriptor>>> Manifests::referrers(http::Caller& caller,
                                                                          const std::string& repository,
                                                                          const oci::Digest& digest) {
   Call call{.path = fmt::format("/v2/{}/referrers/{}", repository, digest.to_string()),
-            .max_response_bytes = http::kMaxManifestBytes,
             .access = pull_access(repository),
             .what = fmt::format("GET referrers {}@{}", repository, digest.to_string())};
   call.headers.add("Accept", std::string(oci::kOciIndex));
+  PageWalk pages(exchange_, std::move(call), kReferrerLimits);
   std::vector<oci::Descriptor> all;
-  std::set<std::string> seen;
-  std::uint64_t bytes = 0;
-  for (int page = 0; page < kMaxPages; ++page) {
-    FL_TRY(http::Response response, exchange_.send(caller, call));
+  while (pages.more()) {
+    const std::string what = pages.what();
+    FL_TRY(http::Response response, pages.next(caller));
     // Registries without the endpoint answer 404, some 400 or 405; an empty list is 200 (distribution-spec v1.1).
-    if (page == 0 && (response.status == 404 || response.status == 400 || response.status == 405)) return std::nullopt;
-    if (!response.ok()) return fail(exchange_.error_of(response, call.what));
-    bytes += response.body.size();
-    if (bytes > kMaxReferrersBytes) {
-      return fail(ErrorCode::kProtocol,
-                  fmt::format("{}: the list is longer than {}", call.what, format_bytes(kMaxReferrersBytes)));
-    }
+    if (response.status == 404 || response.status == 400 || response.status == 405) return std::nullopt;
+    if (!response.ok()) return fail(exchange_.error_of(response, what));
     const oci::RawManifest raw(std::move(response.body), std::string(oci::kOciIndex), digest);
     auto content = oci::parse_manifest(raw);
-    if (!content) return fail(std::move(content).error().with_context(call.what));
+    if (!content) return fail(std::move(content).error().with_context(what));
     for (oci::Descriptor& child : oci::children_of(*content)) all.push_back(std::move(child));
-    if (all.size() > kMaxReferrers)
-      return fail(ErrorCode::kProtocol, fmt::format("{}: more than {} referrers", call.what, kMaxReferrers));
-    const auto link = next_link(response.headers.find_all("Link"));
-    if (!link) return all;
-    FL_TRY(http::Url next, exchange_.resolve_target(response, link, call.what));
-    if (next.origin() != response.url.origin()) {
-      return fail(ErrorCode::kProtocol,
-                  fmt::format("{}: the next page is on another host, {}", call.what, next.origin().to_string()));
-    }
-    if (!seen.insert(next.to_string()).second) {
-      return fail(ErrorCode::kProtocol, fmt::format("{}: the pages form a loop", call.what));
-    }
-    call.url = std::move(next);
+    FL_CHECK(pages.check_entries(all.size()));
   }
-  return fail(ErrorCode::kProtocol, fmt::format("{}: more than {} pages", call.what, kMaxPages));
+  return all;
 }
 
 }  // namespace freightliner::registry

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+
 #include "registry/exchange.h"
 
 namespace freightliner::registry {
@@ -15,6 +17,7 @@ class Manifests {
                                               const std::string& reference, bool write);
   Result<PutManifestResult> put(http::Caller& caller, const std::string& repository, const std::string& reference,
                                 const oci::RawManifest& manifest);
+  Result<DeleteOutcome> remove(http::Caller& caller, const std::string& repository, const std::string& reference);
   Result<std::optional<std::vector<oci::Descriptor>>> referrers(http::Caller& caller, const std::string& repository,
                                                                 const oci::Digest& digest);
 
@@ -23,7 +26,11 @@ class Manifests {
                                                    const std::string& reference, const http::Response& response);
   Result<PutManifestResult> refused(http::Caller& caller, const std::string& repository, const std::string& reference,
                                     const oci::RawManifest& manifest, const http::Response& response);
+  Result<http::Response> send_delete(http::Caller& caller, Call call, const std::string& repository);
+
   Exchange& exchange_;
+  /// The token server knows no action "delete".
+  std::atomic<bool> delete_needs_push_{false};
 };
 
 }  // namespace freightliner::registry

@@ -2,6 +2,7 @@
 
 #include "registry/blob_download.h"
 #include "registry/blob_upload.h"
+#include "registry/listing.h"
 #include "registry/manifests.h"
 
 namespace freightliner::registry {
@@ -13,12 +14,14 @@ class RegistryClient::Impl {
         authenticator(registry_authenticator),
         exchange(options, registry_authenticator, services),
         manifests(exchange),
+        listing(exchange),
         uploads(exchange, options.chunk_size) {}
 
   RegistryOptions options;
   auth::Authenticator& authenticator;
   Exchange exchange;
   Manifests manifests;
+  Listing listing;
   BlobUploads uploads;
 };
 
@@ -76,6 +79,21 @@ Result<BlobStart> RegistryClient::begin_blob(http::Caller& caller, const std::st
 Result<BlobStart> RegistryClient::begin_blob_again(http::Caller& caller, const std::string& repository,
                                                    const oci::Descriptor& blob) {
   return impl_->uploads.begin_again(caller, repository, blob);
+}
+
+Result<std::optional<std::vector<std::string>>> RegistryClient::catalog(http::Caller& caller,
+                                                                        const std::string& prefix) {
+  return impl_->listing.catalog(caller, prefix);
+}
+
+Result<std::optional<std::vector<std::string>>> RegistryClient::tags(http::Caller& caller,
+                                                                     const std::string& repository, bool write) {
+  return impl_->listing.tags(caller, repository, write);
+}
+
+Result<DeleteOutcome> RegistryClient::delete_manifest(http::Caller& caller, const std::string& repository,
+                                                      const std::string& reference) {
+  return impl_->manifests.remove(caller, repository, reference);
 }
 
 Result<std::optional<std::vector<oci::Descriptor>>> RegistryClient::referrers(http::Caller& caller,

@@ -1,7 +1,9 @@
 #include "freightliner/runtime/worker_pool.h"
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
+#include <ctime>
 #include <deque>
 #include <mutex>
 #include <system_error>
@@ -10,12 +12,50 @@
 #include <vector>
 
 namespace freightliner::runtime {
+namespace {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+// How long a feeder waits for a worker before it asks whether one more would pay.
+constexpr std::chrono::milliseconds kPatience{1};
+// What was long ago says nothing of now.
+constexpr std::chrono::milliseconds kLongestWindow{100};
+// More than this share of one processor, and threads are not what is missing.
+constexpr double kBusyShare = 0.25;
+
+/// How much of a processor this process has used of late.
+class ProcessorShare {
+ public:
+  void restart(SteadyTime now) {
+    start_ = now;
+    used_before_ = used();
+  }
+  double share(SteadyTime now) const {
+    const std::chrono::duration<double> passed = now - start_;
+    return passed.count() > 0 ? (used() - used_before_) / passed.count() : 1;
+  }
+  bool is_old(SteadyTime now) const { return now - start_ > kLongestWindow; }
+
+ private:
+  static double used() {
+    timespec time{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+  }
+  SteadyTime start_;
+  double used_before_ = 0;
+};
+
+}  // namespace
 
 // Invariants, under mutex_: unfinished_ counts the tasks that are queued or running; idle_ counts the threads that wait
 // for work; a thread's number is its place in threads_ and never changes.
 class WorkerPool::Impl {
  public:
-  explicit Impl(std::size_t threads) : size_(std::max<std::size_t>(threads, 1)) { threads_.reserve(size_); }
+  explicit Impl(WorkerPoolLimits limits)
+      : granted_(std::max<std::size_t>(limits.eager, 1)), size_(std::max(limits.most, granted_)) {
+    threads_.reserve(size_);
+  }
 
   ~Impl() {
     wait_idle();
@@ -32,12 +72,26 @@ class WorkerPool::Impl {
 
   std::size_t size() const noexcept { return size_; }
 
-  void submit(Task task) {
+  void submit(Task task, bool first) {
     const std::lock_guard lock(mutex_);
-    queue_.push_back(std::move(task));
-    if (idle_ < queue_.size() && threads_.size() < size_) start_thread();
-    ++unfinished_;
-    work_.notify_one();
+    enqueue(std::move(task), first);
+  }
+
+  void feed(Task task) {
+    std::unique_lock lock(mutex_);
+    share_.restart(std::chrono::steady_clock::now());
+    // Somebody who is idle has a task of the queue as good as in hand.
+    const auto is_free = [this] { return idle_ > queue_.size() || (queue_.empty() && threads_.size() < granted_); };
+    while (!is_free() && !freed_.wait_for(lock, kPatience, is_free)) {
+      const SteadyTime now = std::chrono::steady_clock::now();
+      if (threads_.size() < size_ && share_.share(now) < kBusyShare) {
+        // As many again: the round trips of a slow start would cost more than a few threads too many.
+        granted_ = std::min(size_, 2 * threads_.size());
+        break;
+      }
+      if (share_.is_old(now)) share_.restart(now);
+    }
+    enqueue(std::move(task), false);
   }
 
   void wait_idle() {
@@ -46,13 +100,20 @@ class WorkerPool::Impl {
   }
 
  private:
+  void enqueue(Task task, bool first) {
+    first ? queue_.push_front(std::move(task)) : queue_.push_back(std::move(task));
+    if (idle_ < queue_.size() && threads_.size() < granted_) start_thread();
+    ++unfinished_;
+    work_.notify_one();
+  }
+
   void start_thread() {
     try {
       threads_.emplace_back([this, worker = threads_.size()] { run(worker); });
     } catch (const std::system_error&) {
       // Short of threads the pool goes on with those it has; without any the task could never run.
       if (!threads_.empty()) return;
-      queue_.pop_back();
+      queue_.clear();
       throw;
     }
   }
@@ -62,6 +123,7 @@ class WorkerPool::Impl {
     std::unique_lock lock(mutex_);
     for (;;) {
       ++idle_;
+      freed_.notify_one();
       work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
       --idle_;
       if (queue_.empty()) return;
@@ -75,9 +137,12 @@ class WorkerPool::Impl {
     }
   }
 
+  std::size_t granted_;  // so many threads may start without a further question
   const std::size_t size_;
   std::mutex mutex_;
   std::condition_variable work_;
+  std::condition_variable freed_;
+  ProcessorShare share_;
   std::condition_variable all_done_;
   std::deque<Task> queue_;
   std::size_t unfinished_ = 0;
@@ -86,13 +151,19 @@ class WorkerPool::Impl {
   std::vector<std::thread> threads_;
 };
 
-WorkerPool::WorkerPool(std::size_t threads) : impl_(std::make_unique<Impl>(threads)) {}
+WorkerPool::WorkerPool(WorkerPoolLimits limits) : impl_(std::make_unique<Impl>(limits)) {}
 WorkerPool::~WorkerPool() = default;
 std::size_t WorkerPool::size() const noexcept {
   return impl_->size();
 }
 void WorkerPool::submit(Task task) {
-  impl_->submit(std::move(task));
+  impl_->submit(std::move(task), false);
+}
+void WorkerPool::submit_first(Task task) {
+  impl_->submit(std::move(task), true);
+}
+void WorkerPool::feed(Task task) {
+  impl_->feed(std::move(task));
 }
 void WorkerPool::wait_idle() {
   impl_->wait_idle();

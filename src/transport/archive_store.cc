@@ -8,26 +8,16 @@
 #include "freightliner/base/guarded.h"
 #include "freightliner/base/text.h"
 #include "transport/archive_file.h"
+#include "transport/file_identity.h"
 #include "transport/layout_store.h"
 
 namespace freightliner::transport {
 namespace {
 
-/// Which file stood under a name, and in which state; size 0 and inode 0: none.
-struct FileIdentity {
-  dev_t device = 0;
-  ino_t inode = 0;
-  off_t size = 0;
-  time_t seconds = 0;
-  long nanoseconds = 0;
-
-  bool operator==(const FileIdentity&) const = default;
-};
-
 Result<FileIdentity> identify(const ArchivePlace& place) {
   struct stat status = {};
   if (fstatat(place.directory.fd(), place.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) {
-    return FileIdentity{status.st_dev, status.st_ino, status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+    return FileIdentity::of(status);
   }
   if (errno == ENOENT) return FileIdentity();
   return fail(io::errno_error(errno, "look at " + printable((place.directory.path() / place.name).native(), 4096)));
@@ -47,7 +37,7 @@ class ArchiveStore final : public LayoutStore {
   std::string describe(const std::string& name) const override { return fmt::format("{} in {}", name, shown()); }
   Result<std::unique_ptr<io::BlobWriter>> begin_blob(const oci::Descriptor& blob) override;
   Status put(const oci::Digest& digest, ByteSpan bytes) override;
-  Result<LayoutIndex> index() const override;
+  Result<std::shared_ptr<const IndexSnapshot>> images() const override;
   Status change_index(const IndexChange& change, const std::stop_token& stop) override;
   Status finish(const std::stop_token& stop) override;
 
@@ -56,6 +46,7 @@ class ArchiveStore final : public LayoutStore {
     /// Once set, it stays until the store is destroyed.
     std::unique_ptr<ArchiveFile> file;
     LayoutIndex index;
+    std::shared_ptr<const IndexSnapshot> images = std::make_shared<const IndexSnapshot>();
   };
 
   std::string shown() const { return printable(path_.native(), 4096); }
@@ -86,7 +77,10 @@ Status ArchiveStore::open_existing() {
     return fail(ErrorCode::kProtocol, fmt::format("{} is a tar of something else: it has no {}, and is not overwritten",
                                                   shown(), is_layout ? kIndexFile : kVersionFile));
   }
-  pending_.with([&](Pending& pending) { pending.index = *std::move(index); });
+  pending_.with([&](Pending& pending) {
+    pending.index = *std::move(index);
+    pending.images = std::make_shared<const IndexSnapshot>(pending.index);
+  });
   return {};
 }
 
@@ -124,8 +118,8 @@ Status ArchiveStore::put(const oci::Digest& digest, ByteSpan bytes) {
   return archive->put_member(blob_name(digest), bytes);
 }
 
-Result<LayoutIndex> ArchiveStore::index() const {
-  return pending_.with([](const Pending& pending) { return pending.index; });
+Result<std::shared_ptr<const IndexSnapshot>> ArchiveStore::images() const {
+  return pending_.with([](const Pending& pending) { return pending.images; });
 }
 
 Status ArchiveStore::change_index(const IndexChange& change, const std::stop_token&) {
@@ -134,6 +128,7 @@ Status ArchiveStore::change_index(const IndexChange& change, const std::stop_tok
     if (!change(changed)) return {};
     FL_CHECK(prepare(pending));
     pending.index = std::move(changed);
+    pending.images = std::make_shared<const IndexSnapshot>(pending.index);
     return {};
   });
 }

@@ -1,23 +1,31 @@
+#include <fcntl.h>
 #include <fmt/format.h>
 
-#include <array>
+#include <cerrno>
+#include <condition_variable>
+#include <mutex>
 
+#include "freightliner/base/defer.h"
 #include "freightliner/base/guarded.h"
 #include "freightliner/base/text.h"
 #include "freightliner/io/atomic_file.h"
+#include "transport/file_identity.h"
 #include "transport/layout_store.h"
 
 namespace freightliner::transport {
 namespace {
 
+using SharedDirectory = std::shared_ptr<const io::Directory>;
+using SharedImages = std::shared_ptr<const IndexSnapshot>;
+
 // Other tools pass over names in a layout that they do not know.
 constexpr char kLockFile[] = ".freightliner.lock";
 
-/// Takes a blob into a temporary file beside its place. The directory outlives it.
+/// Takes a blob into a temporary file beside its place.
 class DirectoryBlobWriter final : public io::BlobWriter {
  public:
-  DirectoryBlobWriter(io::AtomicFile file, Logger log, std::string name)
-      : file_(std::move(file)), log_(log), name_(std::move(name)) {}
+  DirectoryBlobWriter(SharedDirectory directory, io::AtomicFile file, Logger log, std::string name)
+      : directory_(std::move(directory)), file_(std::move(file)), log_(log), name_(std::move(name)) {}
   Status write(io::Chunk chunk) override { return file_.write(chunk.bytes()); }
   Status commit() override {
     FL_CHECK(file_.commit());
@@ -27,163 +35,236 @@ class DirectoryBlobWriter final : public io::BlobWriter {
   void abort() noexcept override { file_.abort(); }
 
  private:
+  SharedDirectory directory_;  // which the file points at
   io::AtomicFile file_;
   Logger log_;
   std::string name_;
 };
 
+Result<FileIdentity> identify(const io::UniqueFd& file, const std::string& name) {
+  struct stat status = {};
+  if (fstat(file.get(), &status) != 0) return fail(io::errno_error(errno, "look at " + name));
+  return FileIdentity::of(status);
+}
+
 /// A layout in a directory. Nothing is made before the first write, so that a copy that fails early leaves nothing
 /// behind. What was written stays when a copy fails: the next one finds it.
 class DirectoryStore final : public LayoutStore {
  public:
-  DirectoryStore(std::filesystem::path path, bool create, Logger log)
-      : path_(std::move(path)), create_(create), log_(log) {}
-  /// Opens what is there. Errors: kProtocol where that is no layout.
-  Status open_existing();
+  DirectoryStore(std::shared_ptr<LayoutRoot> root, std::string layout, Logger log)
+      : root_(std::move(root)), layout_(std::move(layout)), log_(log) {}
+  /// Checks what is there. Errors: kProtocol where that is no layout.
+  Status check_existing() const;
 
   Result<std::optional<FileRange>> find(const std::string& name) const override;
-  std::string describe(const std::string& name) const override { return printable((path_ / name).native(), 4096); }
+  std::string describe(const std::string& name) const override {
+    return printable((root_->path() / root_->place(layout_).path_of(name)).native(), 4096);
+  }
   Result<std::unique_ptr<io::BlobWriter>> begin_blob(const oci::Descriptor& blob) override;
   Status put(const oci::Digest& digest, ByteSpan bytes) override;
-  Result<LayoutIndex> index() const override;
+  Result<SharedImages> images() const override;
   Status change_index(const IndexChange& change, const std::stop_token& stop) override;
   Status finish(const std::stop_token&) override { return {}; }  // every write was durable by itself
 
  private:
-  /// Once set, a pointer stays as it is, so what it points at may be used without the lock.
-  struct Opened {
-    std::unique_ptr<const DirectoryFiles> files;
-    std::array<std::unique_ptr<const io::Directory>, 2> blobs;  // by DigestAlgorithm
-    bool has_version = false;
+  /// What index.json holds. It is replaced by renaming, so the file that is held open is the one under that name as
+  /// long as they are alike, and need not be read again.
+  struct Known {
+    std::shared_ptr<const io::UniqueFd> file = nullptr;
+    FileIdentity identity = {};
+    std::shared_ptr<const LayoutIndex> index = nullptr;
+    SharedImages images = nullptr;  // made when they are asked for
+  };
+  struct Waiting {
+    const IndexChange* change;
+    std::optional<Status> outcome;
+  };
+  struct Changes {
+    std::vector<Waiting*> waiting;
+    bool busy = false;
   };
 
-  Status prepare(Opened& opened) const;
-  const DirectoryFiles* files() const;
-  Result<const io::Directory*> root();
-  Result<const io::Directory*> blob_directory(oci::DigestAlgorithm algorithm);
-  Status sync_blobs();
+  Result<SharedDirectory> prepare();
+  Status refresh(Known& known) const;
+  void settle(const std::vector<Waiting*>& batch, const Waiting& own, const Status& outcome);
+  Status change_together(const std::vector<Waiting*>& batch, const std::stop_token& stop);
+  Result<bool> changes_nothing(const std::vector<Waiting*>& batch) const;
+  Status write_index(const io::Directory& directory, LayoutIndex index);
 
-  std::filesystem::path path_;
-  bool create_;
-  Logger log_;
-  Guarded<Opened> opened_;
+  const std::shared_ptr<LayoutRoot> root_;
+  const std::string layout_;
+  const Logger log_;
+  Guarded<bool> has_version_{false};
+  mutable Guarded<Known> known_;
+  std::mutex changes_mutex_;
+  std::condition_variable changes_settled_;
+  Changes changes_;
 };
 
-Status DirectoryStore::open_existing() {
-  auto directory = io::Directory::open(path_);
-  if (!directory && directory.error().code() == ErrorCode::kNotFound) return {};
-  if (!directory) return fail(std::move(directory).error());
-  auto files = std::make_unique<const DirectoryFiles>(*std::move(directory));
-  FL_TRY(const bool is_layout, has_version(*files));
-  FL_TRY(const std::optional<LayoutIndex> index, read_index(*files));
-  if (index && !is_layout) {
-    return fail(ErrorCode::kProtocol, fmt::format("{} is no OCI layout: it has an {} and no {}",
-                                                  printable(path_.native(), 4096), kIndexFile, kVersionFile));
-  }
-  opened_.with([&](Opened& opened) {
-    opened.files = std::move(files);
-    opened.has_version = is_layout;
-  });
-  return {};
-}
-
-const DirectoryFiles* DirectoryStore::files() const {
-  return opened_.with([](const Opened& opened) { return opened.files.get(); });
+Status DirectoryStore::check_existing() const {
+  FL_TRY(const bool is_layout, has_version(*this));
+  FL_TRY(const SharedImages present, images());
+  FL_TRY(const std::optional<FileRange> index, find(kIndexFile));
+  if (!index || is_layout) return {};
+  return fail(ErrorCode::kProtocol,
+              fmt::format("{} is no OCI layout: it has an {} and no {}",
+                          printable((root_->path() / layout_).native(), 4096), kIndexFile, kVersionFile));
 }
 
 Result<std::optional<FileRange>> DirectoryStore::find(const std::string& name) const {
-  const DirectoryFiles* const present = files();
-  return present != nullptr ? present->find(name) : std::optional<FileRange>();
+  FL_TRY(SharedDirectory directory, root_->find());
+  if (!directory) return std::optional<FileRange>();
+  return DirectoryFiles(std::move(directory), root_->place(layout_)).find(name);
 }
 
-Result<LayoutIndex> DirectoryStore::index() const {
-  FL_TRY(std::optional<LayoutIndex> present, read_index(*this));
-  return present ? *std::move(present) : LayoutIndex();
-}
-
-// oci-layout comes first: whoever finds blobs finds a layout. Two processes may both write it, and write the same.
-Status DirectoryStore::prepare(Opened& opened) const {
-  if (!create_) return fail(ErrorCode::kInternal, fmt::format("{} was not opened for writing", describe("")));
-  if (!opened.files) {
-    FL_TRY(io::Directory root, io::Directory::create(path_));
-    opened.files = std::make_unique<const DirectoryFiles>(std::move(root));
-    FL_TRY(opened.has_version, has_version(*opened.files));
+Status DirectoryStore::refresh(Known& known) const {
+  FL_TRY(const std::optional<FileRange> range, find(kIndexFile));
+  if (!range) {
+    known = Known{.index = std::make_shared<const LayoutIndex>()};
+    return {};
   }
-  if (opened.has_version) return {};
-  FL_TRY(io::AtomicFile file, io::AtomicFile::create(opened.files->directory(), kVersionFile));
-  FL_CHECK(file.write(as_bytes(kVersionText)));
-  FL_CHECK(file.commit());
-  opened.has_version = true;
+  const std::string name = describe(kIndexFile);
+  FL_TRY(const FileIdentity identity, identify(*range->file, name));
+  if (known.file && known.identity == identity) return {};
+  known = Known();
+  FL_TRY(std::string text, read_range(*this, kIndexFile, *range, kMaxIndexBytes));
+  FL_TRY(LayoutIndex index, LayoutIndex::parse(std::move(text), name));
+  known = Known{range->file, identity, std::make_shared<const LayoutIndex>(std::move(index)), nullptr};
   return {};
 }
 
-Result<const io::Directory*> DirectoryStore::root() {
-  return opened_.with([&](Opened& opened) -> Result<const io::Directory*> {
-    FL_CHECK(prepare(opened));
-    return &opened.files->directory();
+Result<SharedImages> DirectoryStore::images() const {
+  return known_.with([&](Known& known) -> Result<SharedImages> {
+    FL_CHECK(refresh(known));
+    if (!known.images) known.images = std::make_shared<const IndexSnapshot>(*known.index);
+    return known.images;
   });
 }
 
-Result<const io::Directory*> DirectoryStore::blob_directory(oci::DigestAlgorithm algorithm) {
-  return opened_.with([&](Opened& opened) -> Result<const io::Directory*> {
-    auto& slot = opened.blobs.at(static_cast<std::size_t>(algorithm));
-    if (slot) return slot.get();
-    FL_CHECK(prepare(opened));
-    const io::Directory& root = opened.files->directory();
-    const std::string name = fmt::format("blobs/{}", oci::to_string(algorithm));
-    FL_CHECK(root.create_directory("blobs"));
-    FL_CHECK(root.create_directory(name));
-    FL_TRY(io::Directory directory, root.open_directory(name));
-    slot = std::make_unique<const io::Directory>(std::move(directory));
-    return slot.get();
+// oci-layout comes first: whoever finds blobs finds a layout. Two processes may both write it, and write the same.
+Result<SharedDirectory> DirectoryStore::prepare() {
+  FL_TRY(SharedDirectory directory, root_->make_layout(layout_));
+  const Status versioned = has_version_.with([&](bool& present) -> Status {
+    if (present) return {};
+    FL_TRY(present, has_version(*this));
+    if (present) return {};
+    FL_TRY(io::AtomicFile file, io::AtomicFile::create(*directory, kVersionFile));
+    FL_CHECK(file.write(as_bytes(kVersionText)));
+    FL_CHECK(file.commit());
+    present = true;
+    return {};
   });
+  if (!versioned) return fail(versioned.error());
+  return directory;
 }
 
 Result<std::unique_ptr<io::BlobWriter>> DirectoryStore::begin_blob(const oci::Descriptor& blob) {
-  FL_TRY(const io::Directory* const directory, blob_directory(blob.digest.algorithm()));
+  FL_TRY(const SharedDirectory layout, prepare());
+  FL_TRY(SharedDirectory directory, root_->make_blobs(blob.digest.algorithm()));
   FL_TRY(io::AtomicFile file, io::AtomicFile::create(*directory, blob.digest.hex()));
-  return std::unique_ptr<io::BlobWriter>(
-      std::make_unique<DirectoryBlobWriter>(std::move(file), log_, describe(blob_name(blob.digest))));
+  return std::unique_ptr<io::BlobWriter>(std::make_unique<DirectoryBlobWriter>(std::move(directory), std::move(file),
+                                                                               log_, describe(blob_name(blob.digest))));
 }
 
 Status DirectoryStore::put(const oci::Digest& digest, ByteSpan bytes) {
-  FL_TRY(const io::Directory* const directory, blob_directory(digest.algorithm()));
+  FL_TRY(const SharedDirectory layout, prepare());
+  FL_TRY(const SharedDirectory directory, root_->make_blobs(digest.algorithm()));
   FL_TRY(io::AtomicFile file, io::AtomicFile::create(*directory, digest.hex()));
   FL_CHECK(file.write(bytes));
   return file.commit();
 }
 
-// Blobs that were there already may have been renamed by a run that was killed before it synced their directory.
-Status DirectoryStore::sync_blobs() {
-  for (const auto algorithm : {oci::DigestAlgorithm::kSha256, oci::DigestAlgorithm::kSha512}) {
-    const DirectoryFiles* const present = files();
-    auto directory = present->directory().open_directory(fmt::format("blobs/{}", oci::to_string(algorithm)));
-    if (!directory && directory.error().code() == ErrorCode::kNotFound) continue;
-    if (!directory) return fail(std::move(directory).error());
-    FL_CHECK(directory->sync());
+// The index is written whole for each change, so those that come while it is written go together in the next one: the
+// cost of many tags from many threads stays near that of one.
+Status DirectoryStore::change_index(const IndexChange& change, const std::stop_token& stop) {
+  Waiting own{&change, std::nullopt};
+  std::unique_lock lock(changes_mutex_);
+  changes_.waiting.push_back(&own);
+  changes_settled_.wait(lock, [&] { return own.outcome || !changes_.busy; });
+  if (own.outcome) return *own.outcome;
+  changes_.busy = true;
+  const std::vector<Waiting*> batch = std::exchange(changes_.waiting, {});
+  lock.unlock();
+  Status outcome = fail(ErrorCode::kInternal, fmt::format("{} was not written", describe(kIndexFile)));
+  {
+    const Defer settled([&] { settle(batch, own, outcome); });
+    outcome = change_together(batch, stop);
   }
-  return {};
+  return outcome;
 }
 
-// Under the lock the index is read anew, so that what other processes wrote since stays.
-Status DirectoryStore::change_index(const IndexChange& change, const std::stop_token& stop) {
-  FL_TRY(const io::Directory* const directory, root());
+void DirectoryStore::settle(const std::vector<Waiting*>& batch, const Waiting& own, const Status& outcome) {
+  // Who was stopped speaks for itself alone: the others go on.
+  const bool stopped = !outcome && outcome.error().code() == ErrorCode::kCancelled;
+  {
+    const std::lock_guard lock(changes_mutex_);
+    changes_.busy = false;
+    for (Waiting* const waiting : batch) {
+      if (stopped && waiting != &own) {
+        changes_.waiting.push_back(waiting);
+      } else {
+        waiting->outcome = outcome;
+      }
+    }
+  }
+  changes_settled_.notify_all();
+}
+
+Result<bool> DirectoryStore::changes_nothing(const std::vector<Waiting*>& batch) const {
+  FL_TRY(const std::optional<FileRange> present, find(kIndexFile));
+  if (present) return false;
+  LayoutIndex none;
+  bool changed = false;
+  for (const Waiting* const waiting : batch) changed = (*waiting->change)(none) || changed;
+  return !changed;
+}
+
+// Under the lock it is the index of that moment which is changed, so that what other processes wrote since stays.
+Status DirectoryStore::change_together(const std::vector<Waiting*>& batch, const std::stop_token& stop) {
+  FL_TRY(const bool needless, changes_nothing(batch));
+  if (needless) return {};
+  FL_TRY(const SharedDirectory directory, prepare());
   FL_TRY(const io::FileLock lock, io::FileLock::acquire(*directory, kLockFile, stop));
-  FL_TRY(LayoutIndex current, index());
-  if (!change(current)) return {};
-  FL_CHECK(sync_blobs());
-  FL_TRY(io::AtomicFile file, io::AtomicFile::create(*directory, kIndexFile));
-  FL_CHECK(file.write(as_bytes(current.serialize())));
+  std::optional<LayoutIndex> index;
+  FL_CHECK(known_.with([&](Known& known) -> Status {
+    const Status fresh = refresh(known);
+    if (fresh) index = *known.index;
+    return fresh;
+  }));
+  bool changed = false;
+  for (const Waiting* const waiting : batch) changed = (*waiting->change)(*index) || changed;
+  if (!changed) return {};
+  FL_CHECK(root_->sync_blobs());
+  return write_index(*directory, *std::move(index));
+}
+
+Status DirectoryStore::write_index(const io::Directory& directory, LayoutIndex index) {
+  const std::string name = describe(kIndexFile);
+  FL_TRY(io::AtomicFile file, io::AtomicFile::create(directory, kIndexFile));
+  std::size_t size = 0;
+  FL_CHECK(index.write_to([&](std::string_view piece) -> Status {
+    size += piece.size();
+    if (size <= kMaxIndexBytes) return file.write(as_bytes(piece));
+    return fail(ErrorCode::kProtocol, fmt::format("{} would be larger than {}: no layout can have so many images", name,
+                                                  format_bytes(kMaxIndexBytes)));
+  }));
+  auto held = std::make_shared<const io::UniqueFd>(fcntl(file.file().get(), F_DUPFD_CLOEXEC, 0));
+  if (!*held) return fail(io::errno_error(errno, "open " + name));
+  FL_TRY(const FileIdentity identity, identify(*held, name));
   FL_CHECK(file.commit());
-  log_.debug("wrote {}", describe(kIndexFile));
+  known_.with([&](Known& known) {
+    known = Known{std::move(held), identity, std::make_shared<const LayoutIndex>(std::move(index)), nullptr};
+  });
+  log_.debug("wrote {}", name);
   return {};
 }
 
 }  // namespace
 
-Result<std::unique_ptr<LayoutStore>> open_directory_store(const std::filesystem::path& path, bool create, Logger log) {
-  auto store = std::make_unique<DirectoryStore>(path, create, log);
-  FL_CHECK(store->open_existing());
+Result<std::unique_ptr<LayoutStore>> open_directory_store(std::shared_ptr<LayoutRoot> root, std::string layout,
+                                                          Logger log) {
+  auto store = std::make_unique<DirectoryStore>(std::move(root), std::move(layout), log);
+  FL_CHECK(store->check_existing());
   return std::unique_ptr<LayoutStore>(std::move(store));
 }
 

@@ -113,6 +113,11 @@ class DockerDestination final : public ImageDestination {
     return client_.referrers(caller, reference_.repository, digest);
   }
 
+  Result<std::optional<registry::MountOrigin>> mount_origin() override {
+    FL_TRY(registry::MountOrigin origin, client_.mount_origin(reference_.repository));
+    return origin;
+  }
+
   Status finish(http::Caller& /*caller*/) override { return {}; }
 
  private:

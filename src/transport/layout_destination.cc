@@ -2,7 +2,7 @@
 
 #include "freightliner/base/text.h"
 #include "freightliner/transport/layout.h"
-#include "transport/layout_store.h"
+#include "transport/layout_image.h"
 
 namespace freightliner::transport {
 namespace {
@@ -10,7 +10,7 @@ namespace {
 /// An image in a layout, directory or archive.
 class LayoutDestination final : public ImageDestination {
  public:
-  LayoutDestination(ImageName image, std::unique_ptr<LayoutStore> store)
+  LayoutDestination(ImageName image, std::shared_ptr<LayoutStore> store)
       : image_(std::move(image)), store_(std::move(store)) {}
 
   std::string name() const override { return image_.to_string(); }
@@ -33,14 +33,14 @@ class LayoutDestination final : public ImageDestination {
   Result<std::optional<oci::Descriptor>> look_up(const std::string& tag) const;
 
   ImageName image_;
-  std::unique_ptr<LayoutStore> store_;
+  std::shared_ptr<LayoutStore> store_;
 };
 
 Result<std::optional<oci::Descriptor>> LayoutDestination::look_up(const std::string& tag) const {
-  FL_TRY(const LayoutIndex index, store_->index());
+  FL_TRY(const std::shared_ptr<const IndexSnapshot> known, store_->images());
   const std::string& wanted = tag.empty() ? image_.tag : tag;
-  if (wanted.empty() && image_.digest) return index.find(*image_.digest);
-  FL_TRY(auto images, wanted.empty() ? index.nameless() : index.tagged(wanted));
+  if (wanted.empty() && image_.digest) return known->find(*image_.digest);
+  FL_TRY(auto images, wanted.empty() ? known->nameless() : known->tagged(wanted));
   // Of several nameless images none is the one that this destination names; of several under one tag, writing it will
   // make one, and until then the first counts, as in other tools.
   if (images.empty() || (wanted.empty() && images.size() > 1)) return std::optional<oci::Descriptor>();
@@ -104,14 +104,19 @@ Result<registry::PutManifestResult> LayoutDestination::put_tagged(http::Caller& 
 
 }  // namespace
 
+std::unique_ptr<ImageDestination> make_layout_destination(ImageName image, std::shared_ptr<LayoutStore> store) {
+  return std::make_unique<LayoutDestination>(std::move(image), std::move(store));
+}
+
 Result<std::unique_ptr<ImageDestination>> open_layout_destination(const ImageName& name, bool create, Logger log) {
-  FL_TRY(std::unique_ptr<LayoutStore> store, open_directory_store(name.path, create, log));
-  return std::unique_ptr<ImageDestination>(std::make_unique<LayoutDestination>(name, std::move(store)));
+  auto root = std::make_shared<LayoutRoot>(name.path, "blobs", create);
+  FL_TRY(std::unique_ptr<LayoutStore> store, open_directory_store(std::move(root), "", log));
+  return make_layout_destination(name, std::move(store));
 }
 
 Result<std::unique_ptr<ImageDestination>> open_archive_destination(const ImageName& name, bool create, Logger log) {
   FL_TRY(std::unique_ptr<LayoutStore> store, open_archive_store(name.path, create, log));
-  return std::unique_ptr<ImageDestination>(std::make_unique<LayoutDestination>(name, std::move(store)));
+  return make_layout_destination(name, std::move(store));
 }
 
 }  // namespace freightliner::transport

@@ -14,7 +14,6 @@ namespace freightliner::transport {
 namespace {
 
 constexpr std::uint64_t kMaxVersionBytes = 4 * kKiB;
-constexpr std::uint64_t kMaxIndexBytes = 32 * kMiB;
 constexpr std::string_view kBlobPrefix = "blobs/";
 
 std::string shown(const std::filesystem::path& path) {
@@ -37,15 +36,20 @@ bool is_layout_file(std::string_view name) {
 
 }  // namespace
 
+std::string LayoutPlace::path_of(const std::string& name) const {
+  if (name.starts_with(kBlobPrefix)) return fmt::format("{}/{}", blobs, name.substr(kBlobPrefix.size()));
+  return layout.empty() ? name : fmt::format("{}/{}", layout, name);
+}
+
 Result<std::optional<FileRange>> DirectoryFiles::find(const std::string& name) const {
-  FL_TRY(std::optional<io::UniqueFd> file, directory_.open_file(name));
+  FL_TRY(std::optional<io::UniqueFd> file, directory_->open_file(place_.path_of(name)));
   if (!file) return std::optional<FileRange>();
   FL_TRY(const std::uint64_t size, io::file_size(*file));
   return std::optional<FileRange>({std::make_shared<const io::UniqueFd>(*std::move(file)), 0, size});
 }
 
 std::string DirectoryFiles::describe(const std::string& name) const {
-  return shown(directory_.path() / name);
+  return shown(directory_->path() / place_.path_of(name));
 }
 
 Result<std::unique_ptr<ArchiveFiles>> ArchiveFiles::read(io::UniqueFd file, std::filesystem::path path) {
@@ -91,18 +95,23 @@ std::string blob_name(const oci::Digest& digest) {
   return fmt::format("{}{}/{}", kBlobPrefix, oci::to_string(digest.algorithm()), digest.hex());
 }
 
+Result<std::string> read_range(const LayoutFiles& files, const std::string& name, const FileRange& range,
+                               std::uint64_t limit) {
+  if (range.size > limit) {
+    return fail(ErrorCode::kProtocol, fmt::format("{} is too large: it has {}, and at most {} are read",
+                                                  files.describe(name), format_bytes(range.size), format_bytes(limit)));
+  }
+  std::string text(range.size, '\0');
+  auto count = io::read_at(*range.file, range.offset, std::as_writable_bytes(std::span(text)));
+  if (!count) return fail(std::move(count).error().with_context(files.describe(name)));
+  text.resize(*count);  // it may have been cut since; whoever asked checks what came
+  return text;
+}
+
 Result<std::optional<std::string>> read_file(const LayoutFiles& files, const std::string& name, std::uint64_t limit) {
   FL_TRY(const std::optional<FileRange> range, files.find(name));
   if (!range) return std::optional<std::string>();
-  if (range->size > limit) {
-    return fail(ErrorCode::kProtocol,
-                fmt::format("{} is too large: it has {}, and at most {} are read", files.describe(name),
-                            format_bytes(range->size), format_bytes(limit)));
-  }
-  std::string text(range->size, '\0');
-  auto count = io::read_at(*range->file, range->offset, std::as_writable_bytes(std::span(text)));
-  if (!count) return fail(std::move(count).error().with_context(files.describe(name)));
-  text.resize(*count);  // it may have been cut since; whoever asked checks what came
+  FL_TRY(std::string text, read_range(files, name, *range, limit));
   return std::optional<std::string>(std::move(text));
 }
 
@@ -119,10 +128,16 @@ Result<bool> has_version(const LayoutFiles& files) {
 }
 
 Result<std::optional<LayoutIndex>> read_index(const LayoutFiles& files) {
-  FL_TRY(const std::optional<std::string> text, read_file(files, kIndexFile, kMaxIndexBytes));
+  FL_TRY(std::optional<std::string> text, read_file(files, kIndexFile, kMaxIndexBytes));
   if (!text) return std::optional<LayoutIndex>();
-  FL_TRY(LayoutIndex index, LayoutIndex::parse(*text, files.describe(kIndexFile)));
+  FL_TRY(LayoutIndex index, LayoutIndex::parse(*std::move(text), files.describe(kIndexFile)));
   return std::optional<LayoutIndex>(std::move(index));
+}
+
+Result<std::shared_ptr<const IndexSnapshot>> read_images(const LayoutFiles& files) {
+  FL_TRY(std::optional<LayoutIndex> index, read_index(files));
+  if (!index) return std::shared_ptr<const IndexSnapshot>();
+  return std::make_shared<const IndexSnapshot>(*std::move(index));
 }
 
 Result<std::optional<oci::RawManifest>> read_manifest(const LayoutFiles& files, const oci::Digest& digest,

@@ -9,7 +9,7 @@
 #include "freightliner/io/file.h"
 #include "freightliner/io/tar.h"
 #include "freightliner/oci/manifest.h"
-#include "transport/layout_index.h"
+#include "transport/index_snapshot.h"
 
 namespace freightliner::transport {
 
@@ -30,16 +30,27 @@ class LayoutFiles {
   virtual std::string describe(const std::string& name) const = 0;
 };
 
-/// A layout in a directory.
+/// Where the files of a layout are below the directory that holds it: a layout of its own ("", "blobs"), or one of
+/// several that share their blobs ("team/app", "_blobs").
+struct LayoutPlace {
+  std::string layout = {};
+  std::string blobs = "blobs";
+
+  /// The path of a file of the layout below that directory.
+  std::string path_of(const std::string& name) const;
+};
+
+/// A layout in a directory. It holds that directory open and nothing below it.
 class DirectoryFiles final : public LayoutFiles {
  public:
-  explicit DirectoryFiles(io::Directory directory) : directory_(std::move(directory)) {}
+  DirectoryFiles(std::shared_ptr<const io::Directory> directory, LayoutPlace place)
+      : directory_(std::move(directory)), place_(std::move(place)) {}
   Result<std::optional<FileRange>> find(const std::string& name) const override;
   std::string describe(const std::string& name) const override;
-  const io::Directory& directory() const noexcept { return directory_; }
 
  private:
-  io::Directory directory_;
+  std::shared_ptr<const io::Directory> directory_;
+  LayoutPlace place_;
 };
 
 /// A layout in an uncompressed tar. All ranges share one descriptor, so that they stay valid when the file is replaced.
@@ -78,12 +89,17 @@ inline constexpr std::string_view kVersionText = R"({"imageLayoutVersion":"1.0.0
 /// `blobs/<algorithm>/<hex>`
 std::string blob_name(const oci::Digest& digest);
 
-/// A whole small file; nullopt where there is none. Errors: those of find(), kProtocol above `limit` bytes.
+/// The bytes of a whole small file, which `files` calls `name`. Errors: kProtocol above `limit` bytes, kLocalIo.
+Result<std::string> read_range(const LayoutFiles& files, const std::string& name, const FileRange& range,
+                               std::uint64_t limit);
+/// A whole small file; nullopt where there is none. Errors: those of find() and read_range().
 Result<std::optional<std::string>> read_file(const LayoutFiles& files, const std::string& name, std::uint64_t limit);
 /// Checks the oci-layout file; false where there is none. Errors: kProtocol for another version.
 Result<bool> has_version(const LayoutFiles& files);
 /// The index; nullopt where there is none. Errors: kProtocol.
 Result<std::optional<LayoutIndex>> read_index(const LayoutFiles& files);
+/// The images that it names; null where there is no index.
+Result<std::shared_ptr<const IndexSnapshot>> read_images(const LayoutFiles& files);
 /// A manifest, verified. `media_type` is what names it says of its type, or empty. nullopt where there is none. Errors:
 /// kIntegrity where the bytes do not match the digest, kProtocol.
 Result<std::optional<oci::RawManifest>> read_manifest(const LayoutFiles& files, const oci::Digest& digest,

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_set>
 
 #include "freightliner/oci/media_type.h"
 
@@ -12,8 +11,10 @@ namespace {
 
 using oci::Json;
 
-// Layouts with tens of thousands of tags exist; a descriptor with its name takes about 250 bytes.
-constexpr oci::JsonLimits kIndexLimits = {.max_bytes = 32 * 1024 * 1024, .max_depth = 64};
+constexpr char kManifests[] = "manifests";
+constexpr std::size_t kPiece = kMiB;
+// Layouts with tens of thousands of tags exist; a descriptor with its name takes about 250 bytes and is six values.
+constexpr oci::JsonLimits kIndexLimits = {.max_bytes = kMaxIndexBytes, .max_depth = 64, .max_values = 1'000'000};
 
 std::string_view text_member(const Json& object, std::string_view name) {
   const auto found = object.find(name);
@@ -21,34 +22,29 @@ std::string_view text_member(const Json& object, std::string_view name) {
                                                      : std::string_view();
 }
 
-// Empty where the entry has no name.
 std::string_view tag_of(const Json& entry) {
   const auto annotations = entry.find("annotations");
   if (annotations == entry.end() || !annotations->is_object()) return {};
   return text_member(*annotations, oci::kRefNameAnnotation);
 }
 
-bool describes(const Json& entry, const oci::Descriptor& image) {
-  const auto size = entry.find("size");
-  return text_member(entry, "digest") == image.digest.to_string() &&
-         text_member(entry, "mediaType") == image.media_type && size != entry.end() && size->is_number_unsigned() &&
-         *size == image.size;
+bool is_nameless(const IndexEntry& entry) {
+  return entry.tag.empty();
 }
 
-Json entry_for(const oci::Descriptor& image, const std::string& tag) {
-  Json entry = {{"mediaType", image.media_type}, {"digest", image.digest.to_string()}, {"size", image.size}};
-  if (!tag.empty()) entry["annotations"] = {{std::string(oci::kRefNameAnnotation), tag}};
-  return entry;
+bool describes(const IndexEntry& entry, const oci::Descriptor& image) {
+  return !entry.error && entry.digest == image.digest && entry.size == image.size &&
+         *entry.media_type == image.media_type;
 }
 
 }  // namespace
 
 LayoutIndex::LayoutIndex()
-    : LayoutIndex(Json{{"schemaVersion", 2}, {"mediaType", oci::kOciIndex}, {"manifests", Json::array()}},
-                  "index.json") {}
+    : LayoutIndex(Json{{"schemaVersion", 2}, {"mediaType", oci::kOciIndex}, {kManifests, Json::array()}}) {}
 
-Result<LayoutIndex> LayoutIndex::parse(std::string_view text, std::string what) {
+Result<LayoutIndex> LayoutIndex::parse(std::string text, const std::string& what) {
   FL_TRY(Json document, oci::parse_json(text, what, kIndexLimits));
+  std::string().swap(text);
   const auto bad = [&](std::string_view reason) {
     return fail(ErrorCode::kProtocol, fmt::format("{} is no index of an OCI layout: {}", what, reason));
   };
@@ -59,100 +55,124 @@ Result<LayoutIndex> LayoutIndex::parse(std::string_view text, std::string what) 
     return bad("its mediaType is another one");
   }
   // Tools in Go write an empty list as null.
-  Json& entries = document["manifests"];
+  Json entries = std::exchange(document[kManifests], Json::array());
   if (entries.is_null()) entries = Json::array();
   if (!entries.is_array()) return bad("its member manifests is no array");
-  if (!std::ranges::all_of(entries, [](const Json& entry) { return entry.is_object(); })) {
-    return bad("an element of manifests is no object");
+  LayoutIndex index(std::move(document));
+  index.entries_.reserve(entries.size());
+  for (Json& entry : entries) {
+    if (!entry.is_object()) return bad("an element of manifests is no object");
+    index.append(entry, what);
+    entry = nullptr;  // the tree is several times as large as what is kept of it
   }
-  return LayoutIndex(std::move(document), std::move(what));
+  return index;
 }
 
-const Json& LayoutIndex::entries() const {
-  return *document_.find("manifests");
-}
-
-Result<std::vector<oci::Descriptor>> LayoutIndex::select(const Predicate& wanted) const {
-  std::vector<oci::Descriptor> result;
-  std::unordered_set<oci::Digest> seen;
-  std::size_t position = 0;
-  for (const Json& entry : entries()) {
-    const std::size_t here = position++;
-    if (!wanted(entry)) continue;
-    FL_TRY(oci::Descriptor image, oci::Descriptor::from_json(entry, fmt::format("{}: manifests[{}]", what_, here)));
-    if (seen.insert(image.digest).second) result.push_back(std::move(image));
+void LayoutIndex::append(const Json& json, const std::string& what) {
+  IndexEntry entry{.tag = std::string(tag_of(json)), .text = std::make_shared<const std::string>(json.dump())};
+  auto image = oci::Descriptor::from_json(json, fmt::format("{}: manifests[{}]", what, entries_.size()));
+  if (image) {
+    entry.digest = image->digest;
+    entry.size = image->size;
+    entry.media_type = shared_type(image->media_type);
+  } else {
+    if (const auto digest = oci::Digest::parse(text_member(json, "digest"))) entry.digest = *digest;
+    entry.error = std::make_shared<const Error>(std::move(image).error());
   }
-  return result;
+  entries_.push_back(std::move(entry));
 }
 
-Result<std::vector<oci::Descriptor>> LayoutIndex::tagged(const std::string& tag) const {
-  return select([&](const Json& entry) { return tag_of(entry) == tag; });
-}
-
-Result<std::vector<oci::Descriptor>> LayoutIndex::nameless() const {
-  return select([](const Json& entry) { return tag_of(entry).empty(); });
-}
-
-Result<std::vector<oci::Descriptor>> LayoutIndex::all() const {
-  return select([](const Json&) { return true; });
-}
-
-Result<std::optional<oci::Descriptor>> LayoutIndex::find(const oci::Digest& digest) const {
-  const std::string wanted = digest.to_string();
-  FL_TRY(auto found, select([&](const Json& entry) { return text_member(entry, "digest") == wanted; }));
-  if (found.empty()) return std::optional<oci::Descriptor>();
-  return std::optional<oci::Descriptor>(std::move(found.front()));
-}
-
-std::vector<std::string> LayoutIndex::tags() const {
-  std::vector<std::string> result;
-  std::unordered_set<std::string_view> seen;
-  for (const Json& entry : entries()) {
-    const std::string_view tag = tag_of(entry);
-    if (!tag.empty() && seen.insert(tag).second) result.emplace_back(tag);
+// Neighbours mostly have the same.
+std::shared_ptr<const std::string> LayoutIndex::shared_type(const std::string& media_type) const {
+  if (!entries_.empty() && !entries_.back().error && *entries_.back().media_type == media_type) {
+    return entries_.back().media_type;
   }
-  return result;
+  return std::make_shared<const std::string>(media_type);
 }
 
-bool LayoutIndex::replace(const Predicate& old, const Json& entry) {
-  Json kept = Json::array();
-  bool placed = false;
-  for (const Json& other : entries()) {
-    if (!old(other)) {
-      kept.push_back(other);
-    } else if (!placed) {
-      kept.push_back(entry);
-      placed = true;
-    }
+IndexEntry LayoutIndex::entry_for(const oci::Descriptor& image, const std::string& tag) const {
+  Json json = {{"mediaType", image.media_type}, {"digest", image.digest.to_string()}, {"size", image.size}};
+  if (!tag.empty()) json["annotations"] = {{std::string(oci::kRefNameAnnotation), tag}};
+  return {.tag = tag,
+          .digest = image.digest,
+          .size = image.size,
+          .media_type = shared_type(image.media_type),
+          .error = nullptr,
+          .text = std::make_shared<const std::string>(json.dump())};
+}
+
+void LayoutIndex::replace(const Predicate& old, IndexEntry entry) {
+  const auto first = std::ranges::find_if(entries_, old);
+  if (first == entries_.end()) {
+    entries_.push_back(std::move(entry));
+    return;
   }
-  if (!placed) kept.push_back(entry);
-  document_["manifests"] = std::move(kept);
-  return true;
+  *first = std::move(entry);
+  entries_.erase(std::remove_if(first + 1, entries_.end(), old), entries_.end());
 }
 
 bool LayoutIndex::set_tag(const oci::Descriptor& image, const std::string& tag) {
-  const auto has_tag = [&](const Json& entry) { return tag_of(entry) == tag; };
-  const auto is_done = [&](const Json& entry) { return has_tag(entry) && describes(entry, image); };
-  const auto named = std::ranges::count_if(entries(), has_tag);
-  if (named == 1 && std::ranges::any_of(entries(), is_done)) return false;
-  return replace(has_tag, entry_for(image, tag));
+  const auto has_tag = [&](const IndexEntry& entry) { return entry.tag == tag; };
+  const auto is_done = [&](const IndexEntry& entry) { return has_tag(entry) && describes(entry, image); };
+  const auto named = std::ranges::count_if(entries_, has_tag);
+  if (named == 1 && std::ranges::any_of(entries_, is_done)) return false;
+  replace(has_tag, entry_for(image, tag));
+  return true;
 }
 
 bool LayoutIndex::set_nameless(const oci::Descriptor& image) {
-  const auto is_nameless = [](const Json& entry) { return tag_of(entry).empty(); };
-  const auto is_done = [&](const Json& entry) { return is_nameless(entry) && describes(entry, image); };
-  if (std::ranges::any_of(entries(), is_done)) return false;
-  const bool is_only = std::ranges::count_if(entries(), is_nameless) == 1;
-  return replace([&](const Json& entry) { return is_only && is_nameless(entry); }, entry_for(image, ""));
+  const auto is_done = [&](const IndexEntry& entry) { return is_nameless(entry) && describes(entry, image); };
+  if (std::ranges::any_of(entries_, is_done)) return false;
+  const bool is_only = std::ranges::count_if(entries_, is_nameless) == 1;
+  replace([&](const IndexEntry& entry) { return is_only && is_nameless(entry); }, entry_for(image, ""));
+  return true;
 }
 
 bool LayoutIndex::add(const oci::Descriptor& image) {
-  if (std::ranges::any_of(entries(), [&](const Json& entry) { return describes(entry, image); })) return false;
-  return replace([](const Json&) { return false; }, entry_for(image, ""));
+  if (std::ranges::any_of(entries_, [&](const IndexEntry& entry) { return describes(entry, image); })) return false;
+  entries_.push_back(entry_for(image, ""));
+  return true;
+}
+
+bool LayoutIndex::remove_tag(const std::string& tag) {
+  return std::erase_if(entries_, [&](const IndexEntry& entry) { return entry.tag == tag; }) != 0;
+}
+
+bool LayoutIndex::remove_image(const oci::Digest& digest) {
+  return std::erase_if(entries_, [&](const IndexEntry& entry) { return entry.digest == digest; }) != 0;
+}
+
+Status LayoutIndex::write_to(const std::function<Status(std::string_view piece)>& sink) const {
+  std::string piece;
+  char before = '{';
+  for (const auto& [key, value] : frame_.items()) {
+    piece += before + Json(key).dump() + ':';
+    before = ',';
+    if (key != kManifests) {
+      piece += value.dump();
+      continue;
+    }
+    piece += '[';
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      if (i != 0) piece += ',';
+      piece += *entries_[i].text;
+      if (piece.size() < kPiece) continue;
+      FL_CHECK(sink(piece));
+      piece.clear();
+    }
+    piece += ']';
+  }
+  return sink(piece + '}');
 }
 
 std::string LayoutIndex::serialize() const {
-  return document_.dump();
+  std::string text;
+  const auto append_piece = [&](std::string_view piece) {
+    text += piece;
+    return Status();
+  };
+  static_cast<void>(write_to(append_piece));  // which has no error of its own
+  return text;
 }
 
 }  // namespace freightliner::transport

@@ -3,7 +3,7 @@
 #include "freightliner/base/text.h"
 #include "freightliner/transport/layout.h"
 #include "transport/file_blob_reader.h"
-#include "transport/layout_files.h"
+#include "transport/layout_image.h"
 
 namespace freightliner::transport {
 namespace {
@@ -12,8 +12,8 @@ namespace {
 /// Immutable, so safe from any thread.
 class LayoutSource final : public ImageSource {
  public:
-  LayoutSource(ImageName image, std::unique_ptr<LayoutFiles> files, LayoutIndex index)
-      : image_(std::move(image)), files_(std::move(files)), index_(std::move(index)) {}
+  LayoutSource(ImageName image, std::shared_ptr<const LayoutFiles> files, std::shared_ptr<const IndexSnapshot> images)
+      : image_(std::move(image)), files_(std::move(files)), images_(std::move(images)) {}
 
   std::string name() const override { return image_.to_string(); }
   Result<oci::Descriptor> resolve(http::Caller& caller) override;
@@ -38,8 +38,8 @@ class LayoutSource final : public ImageSource {
   std::string known_tags() const;
 
   ImageName image_;
-  std::unique_ptr<LayoutFiles> files_;
-  LayoutIndex index_;
+  std::shared_ptr<const LayoutFiles> files_;
+  std::shared_ptr<const IndexSnapshot> images_;
 };
 
 Error LayoutSource::missing(const oci::Digest& digest) const {
@@ -49,17 +49,17 @@ Error LayoutSource::missing(const oci::Digest& digest) const {
 
 std::string LayoutSource::known_tags() const {
   constexpr std::size_t kShown = 5;
-  const std::vector<std::string> tags = index_.tags();
+  const std::vector<ListedTag> tags = images_->tags();
   if (tags.empty()) return "it has no tags, name the image by @DIGEST";
   std::string text = "it has";
   for (std::size_t i = 0; i < std::min(kShown, tags.size()); ++i) {
-    text += fmt::format("{} \"{}\"", i == 0 ? "" : ",", printable(tags[i], 128));
+    text += fmt::format("{} \"{}\"", i == 0 ? "" : ",", printable(tags[i].name, 128));
   }
   return tags.size() > kShown ? fmt::format("{} and {} more", text, tags.size() - kShown) : text;
 }
 
 Result<std::optional<oci::Descriptor>> LayoutSource::by_tag(const std::string& tag) const {
-  FL_TRY(auto images, index_.tagged(tag));
+  FL_TRY(auto images, images_->tagged(tag));
   if (images.empty()) return std::optional<oci::Descriptor>();
   if (images.size() > 1) {
     return fail(ErrorCode::kUsage,
@@ -71,7 +71,7 @@ Result<std::optional<oci::Descriptor>> LayoutSource::by_tag(const std::string& t
 
 // What index.json does not list may be there all the same: a child of an index, say.
 Result<oci::Descriptor> LayoutSource::by_digest(const oci::Digest& digest) const {
-  FL_TRY(std::optional<oci::Descriptor> listed, index_.find(digest));
+  FL_TRY(std::optional<oci::Descriptor> listed, images_->find(digest));
   if (listed) return *std::move(listed);
   FL_TRY(const std::optional<oci::RawManifest> unlisted, read_manifest(*files_, digest, ""));
   if (!unlisted) return fail(missing(digest));
@@ -79,7 +79,7 @@ Result<oci::Descriptor> LayoutSource::by_digest(const oci::Digest& digest) const
 }
 
 Result<oci::Descriptor> LayoutSource::only_image() const {
-  FL_TRY(auto images, index_.all());
+  FL_TRY(auto images, images_->all());
   if (images.size() == 1) return std::move(images.front());
   const std::string path = printable(image_.path.native(), 4096);
   if (images.empty()) return fail(ErrorCode::kNotFound, fmt::format("{} has no image", path));
@@ -139,21 +139,27 @@ Result<std::unique_ptr<io::BlobReader>> LayoutSource::open_blob(http::Caller&, c
       std::make_unique<FileBlobReader>(*std::move(range), queue, files_->describe(file)));
 }
 
-Result<std::unique_ptr<ImageSource>> open_source(const ImageName& image, std::unique_ptr<LayoutFiles> files) {
+Result<std::unique_ptr<ImageSource>> open_source(const ImageName& image, std::shared_ptr<const LayoutFiles> files) {
   const std::string path = printable(image.path.native(), 4096);
   FL_TRY(const bool is_layout, has_version(*files));
   if (!is_layout)
     return fail(ErrorCode::kProtocol, fmt::format("{} is no OCI layout: it has no {}", path, kVersionFile));
-  FL_TRY(std::optional<LayoutIndex> index, read_index(*files));
-  if (!index) return fail(ErrorCode::kProtocol, fmt::format("{} is no OCI layout: it has no {}", path, kIndexFile));
-  return std::unique_ptr<ImageSource>(std::make_unique<LayoutSource>(image, std::move(files), *std::move(index)));
+  FL_TRY(std::shared_ptr<const IndexSnapshot> images, read_images(*files));
+  if (!images) return fail(ErrorCode::kProtocol, fmt::format("{} is no OCI layout: it has no {}", path, kIndexFile));
+  return make_layout_source(image, std::move(files), std::move(images));
 }
 
 }  // namespace
 
+std::unique_ptr<ImageSource> make_layout_source(ImageName image, std::shared_ptr<const LayoutFiles> files,
+                                                std::shared_ptr<const IndexSnapshot> images) {
+  return std::make_unique<LayoutSource>(std::move(image), std::move(files), std::move(images));
+}
+
 Result<std::unique_ptr<ImageSource>> open_layout_source(const ImageName& name) {
   FL_TRY(io::Directory directory, io::Directory::open(name.path));
-  return open_source(name, std::make_unique<DirectoryFiles>(std::move(directory)));
+  return open_source(name, std::make_shared<const DirectoryFiles>(
+                               std::make_shared<const io::Directory>(std::move(directory)), LayoutPlace()));
 }
 
 Result<std::unique_ptr<ImageSource>> open_archive_source(const ImageName& name) {

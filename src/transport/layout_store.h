@@ -8,6 +8,7 @@
 #include "freightliner/io/blob_writer.h"
 #include "freightliner/transport/image_name.h"
 #include "transport/layout_files.h"
+#include "transport/layout_root.h"
 
 namespace freightliner::transport {
 
@@ -22,14 +23,17 @@ class LayoutStore : public LayoutFiles {
   virtual Result<std::unique_ptr<io::BlobWriter>> begin_blob(const oci::Descriptor& blob) = 0;
   /// Stores a small blob whole.
   virtual Status put(const oci::Digest& digest, ByteSpan bytes) = 0;
-  /// The index as it is now; an empty one where there is none.
-  virtual Result<LayoutIndex> index() const = 0;
+  /// The images that the index names now; none where there is no index.
+  virtual Result<std::shared_ptr<const IndexSnapshot>> images() const = 0;
+  /// Returns when the change is durable (in an archive: at finish()). One that changes nothing makes nothing.
   virtual Status change_index(const IndexChange& change, const std::stop_token& stop) = 0;
   virtual Status finish(const std::stop_token& stop) = 0;
 };
 
-/// With `create` false nothing is made: every change fails. Errors: kProtocol for a place that holds something else.
-Result<std::unique_ptr<LayoutStore>> open_directory_store(const std::filesystem::path& path, bool create, Logger log);
+/// The layout `layout` of a root, as in LayoutRoot::place(). Errors: kProtocol for a place that holds something else.
+Result<std::unique_ptr<LayoutStore>> open_directory_store(std::shared_ptr<LayoutRoot> root, std::string layout,
+                                                          Logger log);
+/// With `create` false nothing is made: every change fails. Errors: kProtocol for a file that holds something else.
 Result<std::unique_ptr<LayoutStore>> open_archive_store(const std::filesystem::path& path, bool create, Logger log);
 
 }  // namespace freightliner::transport

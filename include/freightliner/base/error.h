@@ -36,6 +36,7 @@ enum class ErrorReason {
   kNone,
   kNotTls,        ///< the port answered, but not with TLS
   kUnknownBlob,   ///< a registry refused a manifest because it misses a blob of it (MANIFEST_BLOB_UNKNOWN)
+  kHostDown,      ///< the host failed too often in a row: asking it again now is of no use
   kTokenRefused,  ///< a body was refused with 401; a fresh token has been fetched since
 };
 
@@ -51,8 +52,8 @@ class Error {
   /// How long the server asked us to wait (Retry-After), where it did.
   std::optional<std::chrono::milliseconds> retry_after() const noexcept { return retry_after_; }
   ErrorReason reason() const noexcept { return reason_; }
-  /// True for the one class that may go away by itself.
-  bool retryable() const noexcept { return code_ == ErrorCode::kTemporary; }
+  /// True for the one class that may go away by itself, but for a host that is known to be down.
+  bool retryable() const noexcept { return code_ == ErrorCode::kTemporary && reason_ != ErrorReason::kHostDown; }
 
   /// The whole story on one line: outermost context first, then the message.
   std::string describe() const;

@@ -11,7 +11,23 @@
 namespace freightliner::cli {
 
 /// Commands as bits, so that an option can say which of them it belongs to.
-enum CommandId : unsigned { kCopyCommand = 1U, kDocsCommand = 2U, kHelpCommand = 4U, kVersionCommand = 8U };
+enum CommandId : unsigned {
+  kCopyCommand = 1U,
+  kDocsCommand = 2U,
+  kHelpCommand = 4U,
+  kVersionCommand = 8U,
+  kReplicateTreeCommand = 16U,
+  kSyncCommand = 32U,
+  kCheckCommand = 64U,
+  kFilterTestCommand = 128U,
+  kCheckpointCommand = 256U,
+  kConfigCommand = 512U,
+};
+/// What several commands share.
+inline constexpr unsigned kTreeCommands = kReplicateTreeCommand | kSyncCommand;
+inline constexpr unsigned kCopyingCommands = kCopyCommand | kTreeCommands;
+inline constexpr unsigned kRegistryCommands = kCopyingCommands | kCheckCommand;
+inline constexpr unsigned kFilteringCommands = kTreeCommands | kCheckCommand | kFilterTestCommand;
 
 /// Where a value may come from, as bits.
 enum OptionSource : unsigned { kFromFlag = 1U, kFromEnvironment = 2U, kFromConfig = 4U, kFromAnywhere = 7U };
@@ -25,7 +41,7 @@ enum class OptionKind {
   kChoice,    ///< one of `choices`
 };
 
-enum class OptionGroup { kContent, kAuthentication, kConnection, kPace, kOutput, kDocs };
+enum class OptionGroup { kContent, kSelection, kDeletion, kState, kAuthentication, kConnection, kPace, kOutput, kDocs };
 
 /// All there is to say about one option: flags, environment variable, configuration key, help and reference
 /// documentation come from here. A literal type: the table costs nothing at start-up.
@@ -42,7 +58,7 @@ struct OptionSpec {
   /// The value is a password: never shown.
   bool secret = false;
   unsigned sources = kFromAnywhere;
-  unsigned commands = kCopyCommand;
+  unsigned commands = kRegistryCommands;
   /// kChoice: "always|changed|never".
   std::string_view choices = {};
   std::uint64_t minimum = 0;

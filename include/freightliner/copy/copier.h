@@ -9,8 +9,12 @@
 
 #include "freightliner/base/clock.h"
 #include "freightliner/base/log.h"
+#include "freightliner/copy/bandwidth_limiter.h"
+#include "freightliner/copy/blob_ledger.h"
+#include "freightliner/copy/transfer_slots.h"
+#include "freightliner/copy/worker_sessions.h"
+#include "freightliner/http/caller.h"
 #include "freightliner/http/retry_policy.h"
-#include "freightliner/http/session.h"
 #include "freightliner/io/buffer_pool.h"
 #include "freightliner/oci/platform.h"
 #include "freightliner/runtime/progress.h"
@@ -26,6 +30,12 @@ enum class Overwrite {
   kNever,    ///< a tag that names another digest is left alone, and the copy counts as not done
 };
 
+/// What a list of the destination's tags has told already, so that it need not be asked for.
+struct DestinationKnowledge {
+  bool tag_is_absent = false;           ///< there is no such tag
+  bool repository_has_no_tags = false;  ///< so hardly a manifest either
+};
+
 struct CopyOptions {
   /// Empty: everything that the source names. One: that platform's manifest. Several: a new index of just those.
   std::vector<oci::Platform> platforms = {};
@@ -35,6 +45,7 @@ struct CopyOptions {
   std::vector<std::string> also_tags = {};
   /// Takes along what refers to the image.
   bool referrers = false;
+  DestinationKnowledge known = {};
 };
 
 /// One line of what would move, for a dry run.
@@ -58,6 +69,8 @@ struct CopyReport {
   Status status = Status::kCopied;
   oci::Digest digest;
   std::string media_type;
+  /// What the destination named before, if anything was there and was asked for.
+  std::optional<oci::Digest> previous = std::nullopt;
   std::uint64_t blobs_total = 0;
   std::uint64_t blobs_copied = 0;
   std::uint64_t blobs_mounted = 0;
@@ -68,6 +81,7 @@ struct CopyReport {
   std::uint64_t referrers = 0;
   /// Blob bytes that went from source to destination.
   std::uint64_t bytes_copied = 0;
+  /// Requests that were tried again; filled by whoever runs this copy alone.
   std::uint64_t retries = 0;
   Duration duration{0};
   std::vector<PlannedItem> plan = {};  // dry run only
@@ -75,9 +89,13 @@ struct CopyReport {
 
 /// What a copier works with; all of it outlives the copier.
 struct CopyServices {
+  /// Helps with the blobs of an image; the thread that calls copy() works along.
   runtime::WorkerPool& workers;
-  /// Makes the session of a thread.
-  std::function<std::unique_ptr<http::Session>()> make_session;
+  WorkerSessions& sessions;  ///< of the workers
+  std::size_t helpers;       ///< workers that may help with one image, at most
+  TransferSlots& slots;
+  BlobLedger& ledger;  ///< of the destination and this run
+  BandwidthLimiter& bandwidth;
   io::BufferPool& buffers;
   Clock& clock;
   runtime::Progress& progress;
@@ -87,22 +105,19 @@ struct CopyServices {
   std::size_t chunks_per_queue;  ///< chunks per transfer
 };
 
-/// Copies one image: plans (which blobs, which manifests), moves the blobs in parallel over the workers, then writes
-/// manifests children first and the tags last. One copy() at a time per object.
+/// Copies images: plans (which blobs, which manifests), moves the blobs in parallel, then writes manifests children
+/// first and the tags last. Safe from any thread; each call is one image.
 class Copier {
  public:
-  explicit Copier(CopyServices services);
-  ~Copier();
-  Copier(const Copier&) = delete;
-  Copier& operator=(const Copier&) = delete;
+  explicit Copier(CopyServices services) : services_(std::move(services)) {}
 
-  /// Errors: any class; the destination's tags are then unchanged (but those of `also_tags` that were already written).
-  Result<CopyReport> copy(transport::ImageSource& source, transport::ImageDestination& destination,
-                          const CopyOptions& options, const std::stop_token& stop);
+  /// The calling thread's session is `caller.session`. Errors: any class; the destination's tags are then unchanged
+  /// (but those of `also_tags` that were already written).
+  Result<CopyReport> copy(http::Caller& caller, transport::ImageSource& source,
+                          transport::ImageDestination& destination, const CopyOptions& options) const;
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  CopyServices services_;
 };
 
 }  // namespace freightliner::copy

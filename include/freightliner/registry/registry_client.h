@@ -62,6 +62,13 @@ struct PutManifestResult {
   bool subject_indexed = false;
 };
 
+/// What became of a DELETE.
+enum class DeleteOutcome {
+  kDeleted,
+  kAbsent,       ///< it was not there any more
+  kUnsupported,  ///< the registry does not delete what is named so: not by tag (400, 405), or nothing at all (405)
+};
+
 /// The endpoints of one registry (OCI distribution-spec v1.1, chapter "Endpoints") for one identity: authentication,
 /// retries of what may be repeated, shared pauses, redirects, limits, verified answers. Safe from any thread; the
 /// Caller given to a call is the calling thread's. `reference` is a tag or a digest. Absence is nullopt; a repository
@@ -96,6 +103,19 @@ class RegistryClient {
                                const std::optional<MountOrigin>& from);
   /// The same after the registry has refused a manifest for want of this blob: HEAD, then an upload, no mount.
   Result<BlobStart> begin_blob_again(http::Caller& caller, const std::string& repository, const oci::Descriptor& blob);
+
+  /// All repositories of the registry, as it names them (GET /_catalog, paginated): in its order, unchecked. Asked with
+  /// the credentials for `prefix`, which may be empty. nullopt where there is no catalog that we may read: 403, 404,
+  /// 405, 501, or a refused token (a failed login is an error). Errors: a list that breaks off is an error, never a
+  /// shorter list; kProtocol for page loops, pages on other hosts and lists beyond 2,000,000 names or 256 MiB (16 MiB a
+  /// page).
+  Result<std::optional<std::vector<std::string>>> catalog(http::Caller& caller, const std::string& prefix);
+  /// All tags of a repository (GET /tags/list, paginated): in the registry's order, unchecked. nullopt where there is
+  /// no such repository (404). `write` as in head_manifest(). Errors as catalog(); a refusal (403) is one.
+  Result<std::optional<std::vector<std::string>>> tags(http::Caller& caller, const std::string& repository, bool write);
+  /// Deletes the manifest of that digest with all its tags, or that tag alone. Errors: kDenied for a refusal (403).
+  Result<DeleteOutcome> delete_manifest(http::Caller& caller, const std::string& repository,
+                                        const std::string& reference);
 
   /// All referrers of a digest (GET /referrers, paginated); nullopt where the registry does not have that endpoint.
   Result<std::optional<std::vector<oci::Descriptor>>> referrers(http::Caller& caller, const std::string& repository,

@@ -14,6 +14,11 @@ struct Progress {
   std::atomic<std::uint64_t> blobs_done{0};
   std::atomic<std::uint64_t> blobs_total{0};
   std::atomic<std::uint64_t> retries{0};
+  // Of runs over many images; 0 in others.
+  std::atomic<std::uint64_t> repositories_done{0};  ///< that were listed
+  std::atomic<std::uint64_t> repositories_total{0};
+  std::atomic<std::uint64_t> tags_done{0};
+  std::atomic<std::uint64_t> tags_total{0};  ///< that were selected so far
 };
 
 }  // namespace freightliner::runtime

@@ -51,6 +51,8 @@ class ImageDestination {
                                                                         const oci::Digest& /*digest*/) {
     return std::nullopt;
   }
+  /// Where blobs that are here could be mounted from; nullopt for anything but a registry.
+  virtual Result<std::optional<registry::MountOrigin>> mount_origin() { return std::nullopt; }
   /// Makes all that was stored durable and visible (an archive appears now). Call once, after everything else
   /// succeeded.
   virtual Status finish(http::Caller& caller) = 0;

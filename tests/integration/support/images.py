@@ -121,8 +121,9 @@ def zstd(data):
     return run_tool("zstd", "-q", "-c", stdin=data).stdout
 
 
-def single(seed=1, layers=3, layer_size=4096, docker=False, platform="linux/amd64", compress="gzip", annotations=None):
-    """An ordinary image; layers hold random bytes, so that they don't shrink."""
+def single(seed=1, layers=3, layer_size=4096, docker=False, platform="linux/amd64", compress="gzip", annotations=None,
+           created=None):
+    """An ordinary image; layers hold random bytes, so that they don't shrink. `created` is an RFC 3339 date."""
     image = Image({})
     contents = [tar_of({f"data-{seed}-{number}": random_bytes(f"{seed}/{number}", layer_size)}) for number in range(layers)]
     layer_type = DOCKER_LAYER if docker else OCI_LAYER_ZSTD if compress == "zstd" else OCI_LAYER
@@ -130,6 +131,7 @@ def single(seed=1, layers=3, layer_size=4096, docker=False, platform="linux/amd6
     descriptors = [image.add_blob(layer_type, pack(data)) for data in contents]
     config = {
         **platform_of(platform),
+        **({"created": created} if created else {}),
         "config": {"Env": ["PATH=/bin"], "Labels": {"seed": str(seed)}},
         "rootfs": {"type": "layers", "diff_ids": [digest_of(data) for data in contents]},
     }

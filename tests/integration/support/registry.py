@@ -42,10 +42,11 @@ class TokenAuth:
 
 class DockerRegistry:
     """Starts on construction; stop() ends it and removes its files. `users` turns htpasswd on (bcrypt); `token` a token server;
-    `tls` a Certificate; `client_ca` asks for client certificates; `allow_foreign` lets manifests name layers by URL."""
+    `tls` a Certificate; `client_ca` asks for client certificates; `allow_foreign` lets manifests name layers by URL;
+    `delete` may be switched off."""
 
     def __init__(self, users=None, token=None, tls=None, client_ca=None, allow_foreign=False, address="127.0.0.1",
-                 base=None):
+                 base=None, delete=True):
         self.address = address
         self.tls = tls
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="fl-registry-", dir=base))
@@ -57,6 +58,7 @@ class DockerRegistry:
         self._mark = 0
         self._process = None
         self._configuration = self._configure(users, token, client_ca, allow_foreign)
+        self._configuration["storage"]["delete"]["enabled"] = delete
         try:
             self._start()
         except BaseException:

@@ -18,6 +18,7 @@ START = re.compile(r"^/v2/(?P<repository>.+)/blobs/uploads/?$")
 SESSION = re.compile(r"^/v2/(?P<repository>.+)/blobs/uploads/(?P<upload>[0-9a-f]+)$")
 MANIFEST = re.compile(r"^/v2/(?P<repository>.+)/manifests/(?P<reference>[^/]+)$")
 TAGS = re.compile(r"^/v2/(?P<repository>.+)/tags/list$")
+CATALOG = re.compile(r"^/v2/_catalog$")
 REFERRERS = re.compile(r"^/v2/(?P<repository>.+)/referrers/(?P<digest>[^/]+)$")
 
 
@@ -30,6 +31,9 @@ class Behaviour:
     referrers: bool = False  # the referrers API and OCI-Subject
     referrers_page: int = 0
     page_size: int = 0  # pages of tags/list, with Link
+    catalog: int = 200  # or what _catalog answers instead: 401, 404
+    catalog_page: int = 0
+    delete: str = "tag"  # tag: by tag and by digest; digest: 400 by tag, as docker-registry 2.8.2; never: 405
     digest_header: bool = True  # send Docker-Content-Digest
     verify: bool = True  # refuse blobs whose digest is wrong
     complete: bool = True  # refuse manifests whose parts are missing
@@ -157,8 +161,10 @@ class ScriptedRegistry:
             (START, {"POST": self._start_upload}),
             (SESSION, {"GET": self._status, "PATCH": self._patch, "PUT": self._finish, "DELETE": self._cancel}),
             (BLOB, {"GET": self._get_blob, "HEAD": self._get_blob}),
-            (MANIFEST, {"GET": self._get_manifest, "HEAD": self._get_manifest, "PUT": self._put_manifest}),
+            (MANIFEST, {"GET": self._get_manifest, "HEAD": self._get_manifest, "PUT": self._put_manifest,
+                        "DELETE": self._delete_manifest}),
             (TAGS, {"GET": self._list_tags}),
+            (CATALOG, {"GET": self._list_repositories}),
             (REFERRERS, {"GET": self._list_referrers}),
         ):
             match = pattern.match(request.path)
@@ -347,6 +353,22 @@ class ScriptedRegistry:
             answer.headers.set("OCI-Subject", document["subject"]["digest"])
         return answer
 
+    def _delete_manifest(self, request, repository, reference):
+        if self.behaviour.delete == "never":
+            return error(405, "UNSUPPORTED")
+        if self.behaviour.delete == "digest" and ":" not in reference:
+            return error(400, "DIGEST_INVALID")
+        with self.lock:
+            if self.manifest(repository, reference) is None:
+                return error(404, "MANIFEST_UNKNOWN")
+            target = self.repository(repository)
+            if ":" in reference:
+                del target.manifests[reference]
+                target.tags = {tag: digest for tag, digest in target.tags.items() if digest != reference}
+            else:
+                del target.tags[reference]
+        return Response(202)
+
     def _missing(self, target, document):
         for child in document.get("manifests") or []:
             if child["digest"] not in target.manifests:
@@ -375,6 +397,17 @@ class ScriptedRegistry:
         size = self.behaviour.page_size and min(self.behaviour.page_size, int(request.argument("n", "1000000")))
         page, link = self._page(request, tags, size, request.path)
         answer = Response.of(200, json.dumps({"name": repository, "tags": page}).encode(), "application/json")
+        if link:
+            answer.headers.set("Link", link)
+        return answer
+
+    def _list_repositories(self, request):
+        if self.behaviour.catalog != 200:
+            return error(self.behaviour.catalog, "UNAUTHORIZED" if self.behaviour.catalog == 401 else "NOT_FOUND")
+        with self.lock:
+            names = sorted(name for name, held in self.repositories.items() if held.manifests or held.blobs)
+        page, link = self._page(request, names, self.behaviour.catalog_page, request.path)
+        answer = Response.of(200, json.dumps({"repositories": page}).encode(), "application/json")
         if link:
             answer.headers.set("Link", link)
         return answer

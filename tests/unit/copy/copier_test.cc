@@ -18,21 +18,26 @@ using test::MemorySource;
 
 class CopierTest : public ::testing::Test {
  protected:
-  CopyServices services() {
-    return {
-        .workers = workers_,
-        .make_session = [this] { return std::make_unique<http::Session>(http::SessionOptions{}, caches_, Logger()); },
-        .buffers = buffers_,
-        .clock = clock_,
-        .progress = progress_,
-        .retry = {},
-        .log = {},
-        .chunk_size = 64 * kKiB,
-        .chunks_per_queue = 4};
+  CopyServices services(BlobLedger& ledger) {
+    return {.workers = workers_,
+            .sessions = sessions_,
+            .helpers = 3,
+            .slots = slots_,
+            .ledger = ledger,
+            .bandwidth = bandwidth_,
+            .buffers = buffers_,
+            .clock = clock_,
+            .progress = progress_,
+            .retry = {},
+            .log = {},
+            .chunk_size = 64 * kKiB,
+            .chunks_per_queue = 4};
   }
+  // One run each: what another run knows is not known here.
   Result<CopyReport> copy(const CopyOptions& options = {}) {
-    Copier copier(services());
-    return copier.copy(source_, destination_, options, stop_.get_token());
+    BlobLedger ledger;
+    http::Caller caller{session_, stop_.get_token()};
+    return Copier(services(ledger)).copy(caller, source_, destination_, options);
   }
   oci::RawManifest add_index(const std::vector<std::string>& architectures, const std::string& tag) {
     std::vector<oci::Descriptor> children;
@@ -48,9 +53,14 @@ class CopierTest : public ::testing::Test {
   }
 
   http::SharedCaches caches_;
+  WorkerSessions sessions_{
+      3, [this] { return std::make_unique<http::Session>(http::SessionOptions{}, caches_, Logger()); }};
+  http::Session session_{http::SessionOptions{}, caches_, Logger()};
+  TransferSlots slots_{4};
   runtime::WorkerPool workers_{3};
   io::BufferPool buffers_;
   test::ManualClock clock_;
+  BandwidthLimiter bandwidth_{clock_, std::nullopt, {}};
   runtime::Progress progress_;
   std::stop_source stop_;
   MemoryRepository from_;

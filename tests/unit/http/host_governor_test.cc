@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+#include <vector>
+
 #include "support/manual_clock.h"
 
 namespace freightliner::http {
@@ -30,6 +33,62 @@ TEST(HostGovernor, AStopEndsTheWait) {
   const Status status = governor.wait_until_open("a", stop.get_token());
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code(), ErrorCode::kCancelled);
+}
+
+TEST(HostGovernor, ARefusalHalvesTheLimitOnceAndAnswersBringItBack) {
+  test::ManualClock clock;
+  HostGovernor governor(clock, {.max_requests = 4}, Logger());
+  {
+    std::vector<HostGovernor::Permit> burst;
+    for (int i = 0; i < 4; ++i) burst.push_back(*governor.enter("a", {}));
+    for (HostGovernor::Permit& permit : burst) permit.answered(429);
+  }
+  std::stop_source stop;
+  std::vector<HostGovernor::Permit> held;
+  for (int i = 0; i < 2; ++i) held.push_back(*governor.enter("a", {}));
+  std::jthread third([&] { EXPECT_FALSE(governor.enter("a", stop.get_token())); });  // there is room for two
+  stop.request_stop();
+  third.join();
+  for (int i = 0; i < 20; ++i) held.front().answered(200);
+  for (int i = 0; i < 2; ++i) held.push_back(*governor.enter("a", {}));
+  EXPECT_EQ(held.size(), 4U);
+}
+
+TEST(HostGovernor, RequestsPerSecondAreEvenlySpaced) {
+  test::ManualClock clock;
+  HostGovernor governor(clock, {.max_requests = 4, .requests_per_second = {{"a", 10.0}}}, Logger());
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(governor.enter("a", {}));
+  EXPECT_EQ(clock.sleeps(), (std::vector<Duration>{Duration(100), Duration(100), Duration(100)}));
+  ASSERT_TRUE(governor.enter("b", {}));
+  EXPECT_EQ(clock.sleeps().size(), 3U);
+}
+
+TEST(HostGovernor, AHostThatKeepsFailingRestsThenCountsAsDown) {
+  test::ManualClock clock;
+  HostGovernor governor(clock, {.failures_to_open = 2, .first_rest = Duration(1'000), .patient_rests = 2}, Logger());
+  for (int i = 0; i < 2; ++i) governor.gave_up("a");
+  ASSERT_TRUE(governor.enter("a", {}));
+  EXPECT_EQ(clock.sleeps(), std::vector<Duration>{Duration(1'000)});
+  governor.gave_up("a");
+  ASSERT_TRUE(governor.enter("a", {}));
+  EXPECT_EQ(clock.sleeps().back(), Duration(2'000));
+  governor.gave_up("a");
+  const auto refused = governor.enter("a", {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().reason(), ErrorReason::kHostDown);
+  EXPECT_FALSE(refused.error().retryable());
+  ASSERT_TRUE(governor.enter("b", {}));  // others are not concerned
+}
+
+TEST(HostGovernor, AnAnswerEndsTheDistrust) {
+  test::ManualClock clock;
+  HostGovernor governor(clock, {.failures_to_open = 2, .patient_rests = 0}, Logger());
+  governor.gave_up("a");
+  governor.enter("a", {})->answered(404);
+  governor.gave_up("a");
+  ASSERT_TRUE(governor.enter("a", {}));
+  governor.gave_up("a");
+  EXPECT_FALSE(governor.enter("a", {}));
 }
 
 }  // namespace

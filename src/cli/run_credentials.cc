@@ -1,4 +1,4 @@
-#include "cli/copy_credentials.h"
+#include "cli/run_credentials.h"
 
 #include <fmt/format.h>
 
@@ -22,11 +22,10 @@ Side side_of(std::string_view name) {
           .password = fmt::format("{}-password", name)};
 }
 
-Status refuse_flags(const Settings& settings, const Side& side, const transport::ImageName& image) {
+Status refuse_flags(const Settings& settings, const Side& side, const std::string& name) {
   for (const std::string& option : {side.username, side.password_file}) {
     if (settings.origin(option) == Origin::kFlag) {
-      return fail(ErrorCode::kUsage,
-                  fmt::format("--{} is for registries, and {} is none", option, printable(image.to_string())));
+      return fail(ErrorCode::kUsage, fmt::format("--{} is for registries, and {} is none", option, printable(name)));
     }
   }
   return {};
@@ -44,10 +43,10 @@ Result<std::string> read_side_password(const Settings& settings, const Side& sid
   return read_password(settings.text(side.password_file), standard_input);
 }
 
-Result<std::optional<auth::Credential>> read_side(const Settings& settings, const Side& side,
-                                                  const transport::ImageName& image, int standard_input) {
-  if (image.kind != transport::TransportKind::kDocker) {
-    FL_CHECK(refuse_flags(settings, side, image));
+Result<std::optional<auth::Credential>> read_side(const Settings& settings, const Side& side, const CredentialSide& of,
+                                                  int standard_input) {
+  if (!of.is_registry) {
+    FL_CHECK(refuse_flags(settings, side, of.name));
     return std::optional<auth::Credential>();
   }
   const bool has_name = settings.has(side.username);
@@ -74,14 +73,15 @@ Result<std::optional<auth::Credential>> read_side(const Settings& settings, cons
 
 }  // namespace
 
-Status read_credentials(const Settings& settings, int standard_input, CopyRequest& request) {
+Status read_credentials(const Settings& settings, int standard_input, const CredentialSides& sides,
+                        RunRequest& request) {
   const Side source = side_of("src");
   const Side destination = side_of("dest");
   if (settings.text(source.password_file) == "-" && settings.text(destination.password_file) == "-") {
     return fail(ErrorCode::kUsage, "only one password can come from standard input: use a file for the other");
   }
-  FL_TRY(request.source_credential, read_side(settings, source, request.source, standard_input));
-  FL_TRY(request.destination_credential, read_side(settings, destination, request.destination, standard_input));
+  FL_TRY(request.source_credential, read_side(settings, source, sides.source, standard_input));
+  FL_TRY(request.destination_credential, read_side(settings, destination, sides.destination, standard_input));
   return {};
 }
 

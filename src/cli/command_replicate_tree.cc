@@ -1,0 +1,29 @@
+#include <unistd.h>
+
+#include "cli/arguments.h"
+#include "cli/reference_text.h"
+#include "cli/tree_command.h"
+#include "cli/tree_render.h"
+#include "cli/tree_run.h"
+
+namespace freightliner::cli {
+
+int run_replicate_tree(const CommandContext& context) {
+  const Voice guess = guess_voice(context);
+  const auto arguments = parse_arguments(kReplicateTreeCommand, context.arguments);
+  if (!arguments) return report_usage(guess, arguments.error());
+  if (arguments->help) return print_result(context.terminal, command_help(*find_command("replicate-tree")));
+  const auto settings = Settings::resolve(kReplicateTreeCommand, *arguments, context.environment);
+  if (!settings) return report_usage(guess, settings.error());
+  const Voice voice = voice_of(*settings, context.terminal);
+  replicate::PatternCache patterns;
+  const auto request =
+      make_tree_request({kReplicateTreeCommand, *settings, arguments->operands, context.environment, STDIN_FILENO},
+                        patterns, SystemClock().wall_time());
+  if (!request) return report_usage(voice, request.error());
+  RunFrame frame(*settings, voice, request->timeout);
+  return finish_tree_run(frame, voice, *request, replicate_tree(*request, frame.services(), frame.stop()),
+                         render_tree_text);
+}
+
+}  // namespace freightliner::cli

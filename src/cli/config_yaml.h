@@ -1,0 +1,33 @@
+#pragma once
+
+#include <yaml-cpp/yaml.h>
+
+#include <string>
+#include <vector>
+
+#include "cli/config_file.h"
+#include "freightliner/base/text.h"
+
+namespace freightliner::cli {
+
+/// Reads a mapping of option names to values, with every key checked: unknown, misplaced and duplicate ones (yaml-cpp
+/// passes the latter in silence) are errors with file and line. Errors: kUsage. Throws what yaml-cpp throws.
+Result<std::vector<ConfigEntry>> read_option_mapping(const YAML::Node& mapping, const std::string& file,
+                                                     const ConfigRules& rules);
+
+/// Parses the one document of a text and hands it to `read`; yaml-cpp's exceptions end here. Errors: kUsage.
+template <class Read>
+auto with_yaml_document(const std::string& text, const std::string& file, Read&& read)
+    -> decltype(read(std::declval<const YAML::Node&>())) {
+  try {
+    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    if (documents.size() > 1) {
+      return fail(Error(ErrorCode::kUsage, "there is more than one YAML document in it").with_context(printable(file)));
+    }
+    return read(documents.empty() ? YAML::Node() : documents.front());
+  } catch (const YAML::Exception& error) {
+    return fail(Error(ErrorCode::kUsage, printable(error.msg, 256)).with_context(at_line(file, error.mark.line + 1)));
+  }
+}
+
+}  // namespace freightliner::cli

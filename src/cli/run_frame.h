@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+#include <stop_token>
+
+#include "cli/engine.h"
+#include "cli/exit_watchdog.h"
+#include "cli/progress_view.h"
+#include "cli/voice.h"
+#include "freightliner/cli/exit_codes.h"
+#include "freightliner/runtime/signal_watcher.h"
+
+namespace freightliner::cli {
+
+/// What stands around every run: signals, the deadline, the log, the clock, the progress view. Construct it in the main
+/// thread, before any other thread.
+class RunFrame {
+ public:
+  /// `timeout` 0: none.
+  RunFrame(const Settings& settings, const Voice& voice, Duration timeout);
+  RunFrame(const RunFrame&) = delete;
+  RunFrame& operator=(const RunFrame&) = delete;
+
+  std::stop_token stop() const noexcept { return watcher_.token(); }
+  RunServices services() noexcept { return {.clock = clock_, .progress = progress_, .log = log_}; }
+  /// Takes the progress off the screen: results follow.
+  void end_progress() noexcept { view_.reset(); }
+  Interruption interruption() const noexcept;
+  /// An outside reason (a signal, the deadline) comes first; the error that it led to is told where it says more than
+  /// "stopped".
+  Error explain(Error error) const;
+
+ private:
+  Duration timeout_;
+  runtime::SignalWatcher watcher_;
+  ExitWatchdog watchdog_;
+  TerminalLogSink sink_;
+  Logger log_;
+  SystemClock clock_;
+  runtime::Progress progress_;
+  std::unique_ptr<ProgressView> view_;
+};
+
+}  // namespace freightliner::cli

@@ -1,0 +1,40 @@
+#include "cli/tree_command.h"
+
+#include "cli/tree_run.h"
+
+namespace freightliner::cli {
+namespace {
+
+Status print_report(const Voice& voice, const replicate::TreeReport& report,
+                    std::string (*text)(const replicate::TreeReport&)) {
+  if (voice.json_output) {
+    return replicate::write_report(report, [&](std::string_view piece) { return voice.terminal.print(piece); });
+  }
+  // A run that never began has nothing to count.
+  if (report.error && report.references.empty()) return {};
+  return voice.terminal.print(text(report));
+}
+
+}  // namespace
+
+int finish_tree_run(RunFrame& frame, const Voice& voice, const TreeRequest& request, replicate::TreeReport report,
+                    std::string (*text)(const replicate::TreeReport&)) {
+  frame.end_progress();
+  if (report.error) report.error = frame.explain(*report.error);
+  report.exit_code = exit_code(report, frame.interruption());
+  report.peak_rss_bytes = peak_rss();
+  const Status printed = print_report(voice, report, text);
+  // A run that another run keeps away has nothing to report: the file may be that one's.
+  const bool was_locked_out = report.error && report.error->code() == ErrorCode::kLocked;
+  const Status saved =
+      request.report.empty() || was_locked_out ? Status() : replicate::save_report(report, request.report);
+  if (report.error) write_failure(voice.terminal, voice.log_format, report.error->describe());
+  for (const Status* status : {&printed, &saved}) {
+    if (*status) continue;
+    write_failure(voice.terminal, voice.log_format, status->error().describe());
+    if (report.exit_code == kExitDone) report.exit_code = exit_code(status->error().code());
+  }
+  return report.exit_code;
+}
+
+}  // namespace freightliner::cli

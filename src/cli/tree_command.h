@@ -1,0 +1,14 @@
+#pragma once
+
+#include "cli/run_frame.h"
+#include "cli/tree_request.h"
+#include "freightliner/replicate/tree_report.h"
+
+namespace freightliner::cli {
+
+/// Ends a run over two trees: completes the report (exit code, memory, what a signal has to do with it), saves it where
+/// --report says, prints it and returns the exit code. `text` is the result for people.
+int finish_tree_run(RunFrame& frame, const Voice& voice, const TreeRequest& request, replicate::TreeReport report,
+                    std::string (*text)(const replicate::TreeReport&));
+
+}  // namespace freightliner::cli

@@ -1,0 +1,130 @@
+#include "cli/tree_run.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include "freightliner/base/bytes.h"
+#include "freightliner/replicate/checkpoint.h"
+#include "freightliner/replicate/run_lock.h"
+
+namespace freightliner::cli {
+namespace {
+
+using replicate::TreeReport;
+using transport::ImageTree;
+
+/// The engine of a run over two trees, and the trees.
+class TreeEngine {
+ public:
+  TreeEngine(const TreeRequest& request, const RunServices& services, bool create, const std::stop_token& stop)
+      : services_(services),
+        engine_(request, services, {request.source.registry, request.destination.registry}, workforce(request), stop),
+        source_(open(request.source, engine_.source_client(), false)),
+        destination_(open(request.destination, engine_.destination_client(), create)) {}
+
+  replicate::TreeServices tree_services(replicate::Checkpoint* checkpoint) {
+    return {.copier = engine_.copier(),
+            .workers = engine_.workers(),
+            .sessions = engine_.sessions(),
+            .buffers = engine_.buffers(),
+            .clock = services_.clock,
+            .progress = services_.progress,
+            .log = services_.log,
+            .checkpoint = checkpoint};
+  }
+  ImageTree& source() noexcept { return *source_; }
+  ImageTree& destination() noexcept { return *destination_; }
+  http::Session& own_session() noexcept { return engine_.own_session(); }
+
+ private:
+  // Small requests are limited by the hosts, not by the processors; a worker has one connection to each side.
+  static Workforce workforce(const TreeRequest& request) {
+    const std::size_t eager = std::max(request.jobs, default_jobs(std::thread::hardware_concurrency()));
+    const bool same_host = request.source.registry == request.destination.registry;
+    const std::size_t connections = same_host ? request.jobs_per_host / 2 : request.jobs_per_host;
+    // One is the feeding thread's own, which reads the catalog.
+    const std::size_t most = connections > 1 ? connections - 1 : 1;
+    return {std::min(eager, most), most};
+  }
+
+  std::unique_ptr<ImageTree> open(const transport::TreeName& name, registry::RegistryClient* client,
+                                  bool create) const {
+    return client != nullptr ? transport::make_registry_tree(*client, name, services_.log, create)
+                             : transport::make_layout_tree(name, create, services_.log);
+  }
+
+  const RunServices& services_;
+  Engine engine_;
+  std::unique_ptr<ImageTree> source_;
+  std::unique_ptr<ImageTree> destination_;
+};
+
+/// What a replication holds while it runs.
+struct RunState {
+  std::optional<replicate::RunLock> lock;
+  std::unique_ptr<replicate::Checkpoint> checkpoint;
+};
+
+Result<RunState> take_state(const TreeRequest& request, const RunServices& services, const std::stop_token& stop) {
+  RunState state;
+  if (request.options.copy.dry_run) return state;
+  const std::string source = request.source.to_string();
+  const std::string destination = request.destination.to_string();
+  std::filesystem::path lock = request.lock;
+  if (lock.empty()) {
+    FL_TRY(lock, replicate::default_lock_path(source, destination));
+  }
+  FL_TRY(replicate::RunLock held, replicate::RunLock::acquire(lock, request.lock_wait, services.clock, stop));
+  state.lock.emplace(std::move(held));
+  if (request.checkpoint.empty()) return state;
+  FL_TRY(state.checkpoint,
+         replicate::Checkpoint::open(request.checkpoint, {source, destination, request.selection_text},
+                                     request.checkpoint_ttl, services.clock));
+  return state;
+}
+
+}  // namespace
+
+TreeReport replicate_tree(const TreeRequest& request, const RunServices& services, const std::stop_token& stop) {
+  const auto state = take_state(request, services, stop);
+  if (!state) {
+    TreeReport report;
+    report.source = request.source.to_string();
+    report.destination = request.destination.to_string();
+    report.started = services.clock.wall_time();
+    report.error = state.error();
+    return report;
+  }
+  TreeEngine engine(request, services, !request.options.copy.dry_run, stop);
+  http::Caller caller{engine.own_session(), stop};
+  const replicate::TreeReplicator replicator(engine.tree_services(state->checkpoint.get()));
+  return replicator.run(caller, engine.source(), engine.destination(), request.options);
+}
+
+TreeReport check_tree(const TreeRequest& request, const RunServices& services, const std::stop_token& stop) {
+  TreeEngine engine(request, services, false, stop);
+  http::Caller caller{engine.own_session(), stop};
+  const replicate::TreeChecker checker(engine.tree_services(nullptr));
+  const replicate::CheckOptions options{
+      .selection = request.options.selection, .fail_on_empty = request.options.fail_on_empty, .deep = request.deep};
+  return checker.run(caller, engine.source(), engine.destination(), options);
+}
+
+int exit_code(const TreeReport& report, const Interruption& interruption) noexcept {
+  if (report.error) return exit_code(report.error->code(), interruption);
+  const replicate::TreeTotals& totals = report.totals;
+  if (totals.failed > 0 || totals.kept > 0) return kExitPartial;
+  return totals.missing + totals.different + totals.extra > 0 ? kExitDiffers : kExitDone;
+}
+
+std::uint64_t peak_rss() noexcept {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::uint64_t>(usage.ru_maxrss) * kKiB;
+}
+
+}  // namespace freightliner::cli

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "freightliner/io/file.h"
+
+namespace freightliner::replicate {
+
+/// A path as the open directory and the name in it. Immutable.
+struct LocalName {
+  io::Directory directory;
+  std::string name;
+  std::string shown;  ///< the path, for messages
+};
+/// Errors: kLocalIo, also where the directory is missing or the path names no file.
+Result<LocalName> locate(const std::filesystem::path& path);
+
+/// An attempt to take flock(2), exclusively, on a file.
+struct LockAttempt {
+  io::UniqueFd file;  ///< open for reading and writing, whether or not it is locked
+  bool held = false;  ///< the lock is ours, until the last duplicate of `file` is closed
+};
+/// Opens a regular file without following a link and tries for its lock, without waiting. A lock that is held is one on
+/// the file that has the name now: not on one that was replaced or removed meanwhile. Without `create` (the mode of a
+/// new file) the file must exist. The descriptor does not pass to programs that are run. Errors: kNotFound (without
+/// `create`), kIntegrity for a link or what is no regular file, kLocalIo.
+Result<LockAttempt> try_lock(const LocalName& file, std::optional<mode_t> create);
+
+}  // namespace freightliner::replicate

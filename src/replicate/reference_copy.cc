@@ -1,0 +1,85 @@
+#include "replicate/reference_copy.h"
+
+namespace freightliner::replicate {
+namespace {
+
+using copy::CopyReport;
+
+Outcome outcome_of(CopyReport::Status status) {
+  switch (status) {
+    case CopyReport::Status::kCopied:
+      return Outcome::kCopied;
+    case CopyReport::Status::kUnchanged:
+      return Outcome::kEqual;
+    case CopyReport::Status::kSkipped:
+      return Outcome::kKept;
+    case CopyReport::Status::kPlanned:
+      break;
+  }
+  return Outcome::kPlanned;
+}
+
+Reason reason_of(const CopyReport& report, bool was_there) {
+  switch (report.status) {
+    case CopyReport::Status::kUnchanged:
+      return Reason::kSameDigest;
+    case CopyReport::Status::kSkipped:
+      return Reason::kOverwriteNever;
+    case CopyReport::Status::kCopied:
+    case CopyReport::Status::kPlanned:
+      break;
+  }
+  return was_there || report.previous ? Reason::kChanged : Reason::kNew;
+}
+
+Result<CopyReport> copy_one(http::Caller& caller, const TreeServices& services, const CopyPlaces& places,
+                            const RepositoryListing& listing, const std::string& tag) {
+  FL_TRY(const auto source, places.source.source(listing.names->source, tag));
+  FL_TRY(const auto destination, places.destination.destination(listing.names->destination, tag));
+  copy::CopyOptions options = places.options.copy;
+  options.known = listing.knowledge_of(tag);
+  return services.copier.copy(caller, *source, *destination, options);
+}
+
+}  // namespace
+
+std::optional<ReferenceResult> settle_without_request(const TreeServices& services, const TreeOptions& options,
+                                                      const RepositoryListing& listing, const std::string& tag) {
+  if (options.copy.overwrite == copy::Overwrite::kAlways) return std::nullopt;
+  // A tag that the destination's list lacks is gone, whatever the journal says.
+  const bool may_be_there = !listing.destination_tags || listing.destination_has(tag);
+  if (services.checkpoint != nullptr && may_be_there) {
+    if (const auto digest = services.checkpoint->finished(listing.names->source, tag)) {
+      return ReferenceResult{.repository = listing.names,
+                             .tag = tag,
+                             .outcome = Outcome::kEqual,
+                             .reason = Reason::kCheckpoint,
+                             .digest = digest};
+    }
+  }
+  if (!listing.destination_has(tag) || options.immutable_tags.find(tag) == nullptr) return std::nullopt;
+  return ReferenceResult{
+      .repository = listing.names, .tag = tag, .outcome = Outcome::kEqual, .reason = Reason::kImmutable};
+}
+
+void copy_reference(http::Caller& caller, const TreeServices& services, const CopyPlaces& places,
+                    const RepositoryListing& listing, const std::string& tag, ResultBook& book) {
+  const TimePoint start = services.clock.now();
+  const Result<CopyReport> report = copy_one(caller, services, places, listing, tag);
+  if (!report) {
+    ReferenceResult failed = failed_result(listing.names, tag, report.error());
+    failed.duration = std::chrono::duration_cast<Duration>(services.clock.now() - start);
+    book.add(std::move(failed));
+    return;
+  }
+  book.add_blobs(*report);
+  book.add({.repository = listing.names,
+            .tag = tag,
+            .outcome = outcome_of(report->status),
+            .reason = reason_of(*report, listing.destination_has(tag)),
+            .digest = report->digest,
+            .bytes = report->bytes_copied,
+            .duration = std::chrono::duration_cast<Duration>(services.clock.now() - start)});
+}
+
+}  // namespace freightliner::replicate

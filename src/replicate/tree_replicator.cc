@@ -1,0 +1,163 @@
+#include "freightliner/replicate/tree_replicator.h"
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "replicate/discovery.h"
+#include "replicate/listing_queue.h"
+#include "replicate/pruner.h"
+#include "replicate/reference_copy.h"
+#include "replicate/result_book.h"
+
+namespace freightliner::replicate {
+namespace {
+
+using transport::ImageTree;
+
+/// One run from beginning to end, in the thread that feeds the workers.
+class ReplicationRun {
+ public:
+  ReplicationRun(const TreeServices& services, http::Caller& caller, ImageTree& source, ImageTree& destination,
+                 const TreeOptions& options)
+      : services_(services),
+        caller_(caller),
+        options_(options),
+        places_{source, destination, options},
+        book_(services),
+        pruner_(services, destination, options.max_deletes, options.copy.dry_run) {}
+
+  Status execute() {
+    if (options_.only) {
+      FL_CHECK(copy_failed_ones(*options_.only));
+    } else {
+      FL_CHECK(copy_tree());
+    }
+    if (caller_.stop.stop_requested()) return fail(ErrorCode::kCancelled, "stopped");
+    if (options_.fail_on_empty && selected_ == 0 && !book_.has_failures()) {
+      return fail(ErrorCode::kNotFound, "no tag is selected, and --fail-on-empty is set: look at the filters");
+    }
+    return {};
+  }
+
+  ResultBook& book() noexcept { return book_; }
+
+ private:
+  using Names = std::shared_ptr<const RepositoryPair>;
+  using Listing = std::shared_ptr<const RepositoryListing>;
+
+  Status copy_tree() {
+    FL_TRY(const Discovery discovery,
+           discover(services_, caller_, {places_.source, places_.destination}, options_.selection));
+    book_.add_skipped_repositories(discovery.skipped);
+    copy_repositories(discovery.repositories, discovery.explicitly);
+    services_.workers.wait_idle();
+    if (selected_ == 0) services_.log.warn("no tag is selected: nothing to copy");
+    if (!options_.delete_extra || caller_.stop.stop_requested() || is_over()) return {};
+    return prune(discovery);
+  }
+
+  void copy_repositories(const std::vector<Names>& repositories, bool must_exist) {
+    const ListingPlaces listing_places{places_.source, places_.destination, options_.selection, must_exist};
+    services_.progress.repositories_total.fetch_add(repositories.size(), std::memory_order_relaxed);
+    ListingQueue queue(services_, listing_places, caller_.stop, repositories);
+    while (!is_over()) {
+      auto item = queue.next();
+      if (!item) return;
+      if (!item->listing) {
+        book_.add_failed_repository(item->names, item->listing.error());
+        continue;
+      }
+      const auto listing = std::make_shared<const RepositoryListing>(*std::move(item->listing));
+      book_.add_listing(*listing);
+      selected_ += listing->selected.size();
+      if (options_.delete_extra) pruner_.add(*listing, options_.selection);
+      feed(listing);
+    }
+  }
+
+  void feed(const Listing& listing) {
+    for (std::size_t i = 0; i < listing->selected.size() && !is_over(); ++i) {
+      if (auto settled = settle_without_request(services_, options_, *listing, listing->selected[i])) {
+        book_.add(*std::move(settled));
+        continue;
+      }
+      services_.workers.feed([this, listing, i](std::size_t worker) {
+        if (is_over()) return;
+        http::Caller mine{services_.sessions.of(worker), caller_.stop};
+        copy_reference(mine, services_, places_, *listing, listing->selected[i], book_);
+      });
+    }
+  }
+
+  // Single tags without a list; repositories that failed as a whole are listed as ever.
+  Status copy_failed_ones(const std::vector<FailedReference>& failed) {
+    std::map<std::string, RepositoryListing> by_repository;
+    std::vector<Names> whole;
+    for (const FailedReference& reference : failed) {
+      const auto names = std::make_shared<const RepositoryPair>(reference.repository);
+      if (reference.tag.empty()) {
+        whole.push_back(names);
+        continue;
+      }
+      RepositoryListing& listing = by_repository[reference.repository.source];
+      listing.names = names;
+      listing.selected.push_back(reference.tag);
+      ++listing.tags;
+    }
+    services_.progress.repositories_total.fetch_add(by_repository.size(), std::memory_order_relaxed);
+    for (auto& [name, tags] : by_repository) {
+      const auto listing = std::make_shared<const RepositoryListing>(std::move(tags));
+      book_.add_listing(*listing);
+      selected_ += listing->selected.size();
+      feed(listing);
+    }
+    copy_repositories(whole, true);
+    services_.workers.wait_idle();
+    return {};
+  }
+
+  Status prune(const Discovery& discovery) {
+    if (book_.forbids_deletion()) {
+      services_.log.warn("nothing is deleted: not every list could be read");
+      return {};
+    }
+    FL_TRY(const std::vector<std::string> abandoned,
+           find_abandoned(caller_, places_.destination, options_.selection, discovery));
+    for (const std::string& repository : abandoned) {
+      FL_CHECK(pruner_.add_abandoned(caller_, repository, options_.selection));
+    }
+    return pruner_.run(caller_, book_);
+  }
+
+  bool is_over() const { return caller_.stop.stop_requested() || (options_.fail_fast && book_.has_failures()); }
+
+  const TreeServices& services_;
+  http::Caller& caller_;
+  const TreeOptions& options_;
+  CopyPlaces places_;
+  ResultBook book_;
+  Pruner pruner_;
+  std::size_t selected_ = 0;
+};
+
+}  // namespace
+
+TreeReport TreeReplicator::run(http::Caller& caller, ImageTree& source, ImageTree& destination,
+                               const TreeOptions& options) const {
+  TreeReport report;
+  report.source = source.name().to_string();
+  report.destination = destination.name().to_string();
+  report.dry_run = options.copy.dry_run;
+  report.started = services_.clock.wall_time();
+  const TimePoint start = services_.clock.now();
+  ReplicationRun replication(services_, caller, source, destination, options);
+  const Status done = replication.execute();
+  services_.workers.wait_idle();
+  if (!done) report.error = done.error();
+  replication.book().close(report);
+  report.duration = std::chrono::duration_cast<Duration>(services_.clock.now() - start);
+  return report;
+}
+
+}  // namespace freightliner::replicate
