@@ -11,6 +11,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
 
+from support import process  # noqa: E402: found by the line above
+
 MEMORY_DISK = "/dev/shm"  # on a disk, fsync decides
 
 
@@ -70,14 +72,37 @@ def debian_root_layout(layout):
     write_image(layout, [{"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": digest, "size": size}])
 
 
-def measure(command):
+def measure(command, **options):
     """Seconds of wall time and CPU, and peak MiB, from GNU time, whose own size does not count. Without SSL_CERT_FILE, which makes
-    every program that honours it read a whole bundle of certificates."""
+    every program that honours it read a whole bundle of certificates. `options` are those of subprocess.run."""
     environment = {name: value for name, value in os.environ.items() if name != "SSL_CERT_FILE"}
     with tempfile.NamedTemporaryFile("r") as report:
         start = time.monotonic()
         subprocess.run(["/usr/bin/time", "-q", "-f", "%U %S %M", "-o", report.name, *command], check=True,
-                       stdout=subprocess.DEVNULL, env=environment)
+                       stdout=subprocess.DEVNULL, env=environment, **options)
         wall = time.monotonic() - start
         user, system, peak = report.read().split()[-3:]
     return wall, float(user) + float(system), int(peak) / 1024
+
+
+class Helper:
+    """A server that is one of this directory's scripts: it prints its port, runs until its standard input ends, and then prints
+    what it has counted."""
+
+    def __init__(self, script, *arguments):
+        self._process = process.spawn([sys.executable, ROOT / "bench" / script, *arguments], stdin=subprocess.PIPE,
+                                      stdout=subprocess.PIPE, text=True)
+        self.host = f"127.0.0.1:{int(self._process.stdout.readline())}"
+        self.counts = {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        """What it has counted. May be called again."""
+        if self._process.poll() is None:
+            self.counts = json.loads(self._process.communicate()[0] or "{}")
+        return self.counts
