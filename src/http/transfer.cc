@@ -72,6 +72,7 @@ Status Transfer::prepare() {
     curl_easy_setopt(handle, CURLOPT_PREREQDATA, this);
   }
   set_long(CURLOPT_NOSIGNAL, 1);
+  set_long(CURLOPT_CONNECT_ONLY, request_.connect_only ? 1 : 0);
   set_long(CURLOPT_FOLLOWLOCATION, 0);
   set_long(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1);
   set_long(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);

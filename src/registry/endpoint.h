@@ -17,6 +17,8 @@ class Endpoint {
 
   /// The URL of a path ("/v2/…", already percent-encoded where needed).
   Result<http::Url> url(const std::string& path) const;
+  /// True where it is open yet whether the host speaks TLS.
+  bool may_fall_back() const noexcept { return loopback_ && !tls_seen_ && !plain_; }
   /// Goes over to http, where that is allowed; false where it is not.
   bool fall_back_to_http() noexcept;
   /// Notes that the host has answered over TLS: from here on there is no fallback.

@@ -90,6 +90,14 @@ Result<http::Response> Exchange::attempt_once(http::Caller& caller, const Call& 
   return follow(caller, call, *std::move(response), attempt);
 }
 
+void Exchange::greet(http::Caller& caller) {
+  if (!endpoint_.may_fall_back()) return;
+  const auto url = endpoint_.url("/v2/");
+  if (!url || !url->is_https()) return;
+  const auto greeted = caller.session.perform({.url = *url, .connect_only = true}, caller.stop);
+  if (!greeted && greeted.error().reason() == ErrorReason::kNotTls) endpoint_.fall_back_to_http();
+}
+
 Result<http::Request> Exchange::prepare(http::Caller& caller, const Call& call) {
   FL_TRY(const http::Url own, endpoint_.url(call.path));
   http::Request request{.method = call.method,

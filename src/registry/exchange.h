@@ -41,6 +41,10 @@ class Exchange {
   Result<http::Response> send(http::Caller& caller, const Call& call);
   Result<http::Response> send(http::Caller& caller, const Call& call, const Attempt& attempt);
 
+  /// Finds out whether a registry on loopback speaks TLS, where that is open, without sending it a request: so that
+  /// this need not be found out when it is first asked. What fails here fails again, and is told, when it is asked.
+  void greet(http::Caller& caller);
+
   /// A request for a URL that the registry named, with the authorization only where it is the registry's own origin.
   /// For bodies that stream, which are not sent through send().
   Result<http::Request> prepare(http::Caller& caller, const Call& call);

@@ -33,6 +33,10 @@ const std::string& RegistryClient::registry() const noexcept {
   return impl_->options.registry;
 }
 
+void RegistryClient::greet(http::Caller& caller) {
+  impl_->exchange.greet(caller);
+}
+
 Result<MountOrigin> RegistryClient::mount_origin(const std::string& repository) {
   FL_TRY(std::string identity, impl_->authenticator.identity_key(repository));
   return MountOrigin{impl_->options.registry, std::move(identity), repository};

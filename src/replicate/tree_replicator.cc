@@ -26,6 +26,10 @@ class ReplicationRun {
         places_{source, destination, options},
         book_(services),
         pruner_(services, destination, options.max_deletes, options.copy.dry_run) {}
+  ReplicationRun(const ReplicationRun&) = delete;
+  ReplicationRun& operator=(const ReplicationRun&) = delete;
+  /// No worker outlives the run it works for, however the run ends.
+  ~ReplicationRun() { services_.workers.wait_idle(); }
 
   Status execute() {
     if (options_.only) {
@@ -47,6 +51,11 @@ class ReplicationRun {
   using Listing = std::shared_ptr<const RepositoryListing>;
 
   Status copy_tree() {
+    // While the source tells what it has, a worker finds out how the destination speaks.
+    services_.workers.submit([this](std::size_t worker) {
+      http::Caller mine{services_.sessions.of(worker), caller_.stop};
+      places_.destination.greet(mine);
+    });
     FL_TRY(const Discovery discovery,
            discover(services_, caller_, {places_.source, places_.destination}, options_.selection));
     book_.add_skipped_repositories(discovery.skipped);

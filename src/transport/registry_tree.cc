@@ -13,6 +13,7 @@ class RegistryTree final : public ImageTree {
       : client_(client), name_(std::move(name)), log_(log), write_(write) {}
 
   const TreeName& name() const noexcept override { return name_; }
+  void greet(http::Caller& caller) override { client_.greet(caller); }
   Result<std::optional<std::vector<std::string>>> repositories(http::Caller& caller) override;
   Result<std::optional<std::vector<ListedTag>>> tags(http::Caller& caller, const std::string& repository) override;
   Result<std::unique_ptr<ImageSource>> source(const std::string& repository, const std::string& tag) override {

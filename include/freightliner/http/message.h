@@ -50,6 +50,8 @@ struct Request {
   /// How long the answer is still waited for when a stop is asked for: where the request makes something at the server
   /// whose name, to undo it, comes with the answer.
   Duration stop_grace{0};
+  /// Connects (and greets by TLS) and sends nothing: to find out how a server speaks. The response's status is then 0.
+  bool connect_only = false;
   /// True for a target that a registry named (redirect, upload Location, token realm): loopback, link-local and
   /// metadata addresses are refused unless `trusted_address` is the very same address (SSRF).
   bool refuse_local_addresses = false;

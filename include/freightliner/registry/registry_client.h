@@ -82,6 +82,10 @@ class RegistryClient {
   /// The origin for mounts from `repository`. Errors: as the look-up of credentials.
   Result<MountOrigin> mount_origin(const std::string& repository);
 
+  /// Connects ahead of the first request where that saves it a round trip (a registry on loopback, which may speak
+  /// http); sends nothing.
+  void greet(http::Caller& caller);
+
   /// Digest, type and size without the content; a GET where the registry's HEAD does not tell them. `write` asks for
   /// push access along with pull, so that a run needs one token for the repository.
   Result<std::optional<oci::Descriptor>> head_manifest(http::Caller& caller, const std::string& repository,

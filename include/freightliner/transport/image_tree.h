@@ -46,6 +46,9 @@ class ImageTree {
   virtual ~ImageTree() = default;
   virtual const TreeName& name() const noexcept = 0;
 
+  /// Gets ready for the first request where that can be done ahead of it; sends none. Call it or not.
+  virtual void greet(http::Caller& /*caller*/) {}
+
   /// All repositories of the prefix: the one of that very name and all below it; sorted, each once. nullopt where the
   /// place has no catalog that we may read (404, 405, 501, or a refusal), or is a directory that does not exist. Names
   /// that are no repository names are passed over with a warning, as are links in a directory. Errors: a list that

@@ -79,6 +79,8 @@ class ScriptedServer {
     const std::lock_guard lock(mutex_);
     return requests_;
   }
+  /// Connections that were accepted, with a request or without.
+  int connections() const { return connections_; }
 
  private:
   void run() {
@@ -87,6 +89,7 @@ class ScriptedServer {
       if (poll(&ready, 1, 100) <= 0) continue;
       const int connection = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
       if (connection < 0) continue;
+      ++connections_;
       serve(connection);
       close(connection);
     }
@@ -102,6 +105,7 @@ class ScriptedServer {
       const ssize_t count = recv(connection, buffer, sizeof buffer, 0);
       if (count <= 0) return;
       data.append(buffer, static_cast<std::size_t>(count));
+      if (data.front() == '\x16') return refuse_tls(connection);
       if (head_end != std::string::npos) continue;
       head_end = data.find("\r\n\r\n");
       if (head_end == std::string::npos) continue;
@@ -129,11 +133,18 @@ class ScriptedServer {
     }
   }
 
+  /// As web servers answer a TLS ClientHello where they speak plain http.
+  static void refuse_tls(int connection) {
+    constexpr std::string_view kAnswer = "HTTP/1.0 400 Bad Request\r\n\r\n";
+    if (send(connection, kAnswer.data(), kAnswer.size(), MSG_NOSIGNAL) < 0) ADD_FAILURE() << "cannot answer";
+  }
+
   const std::string address_;
   const Handler handler_;
   const int listener_;
   int port_ = 0;
   std::atomic<bool> stopping_{false};
+  std::atomic<int> connections_{0};
   mutable std::mutex mutex_;
   std::vector<SeenRequest> requests_;
   std::thread thread_;
