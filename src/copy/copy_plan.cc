@@ -8,8 +8,6 @@
 namespace freightliner::copy {
 namespace {
 
-// Sixteen indexes, one in the other, and the image in the innermost.
-constexpr int kMaxDepth = 16 + 1;
 // All manifests of an image are held while it is copied: this bounds the memory that a hostile index can ask for.
 constexpr std::uint64_t kMaxManifestBytesInPlan = 64 * kMiB;
 
@@ -67,8 +65,8 @@ Status PlanBuilder::add_child(const oci::Descriptor& child, int depth) {
 }
 
 Status PlanBuilder::add_at(const oci::RawManifest& manifest, int depth) {
-  if (depth > kMaxDepth) {
-    return fail(ErrorCode::kProtocol, fmt::format("indexes are nested deeper than {}", kMaxDepth - 1));
+  if (depth > oci::kMaxIndexDepth) {
+    return fail(ErrorCode::kProtocol, fmt::format("indexes are nested deeper than {}", oci::kMaxIndexDepth - 1));
   }
   FL_CHECK(check_size(manifest.digest(), manifest.size()));
   if (!manifests_.insert(manifest.digest()).second) return {};

@@ -4,20 +4,47 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <set>
 
 #include "freightliner/replicate/version.h"
 
 namespace freightliner::replicate {
 namespace {
 
-// As deep as a copy follows indexes.
-constexpr int kMaxDepth = 17;
-
 std::vector<std::string> sorted_names(const std::vector<transport::ListedTag>& tags) {
   std::vector<std::string> names;
   for (const transport::ListedTag& tag : tags) names.push_back(tag.name);
   std::ranges::sort(names);
   return names;
+}
+
+/// The image that a tag is a signature of, by its name.
+std::optional<oci::Digest> image_of(const std::string& tag) {
+  const auto text = digest_of_tag(tag);
+  if (!text) return std::nullopt;
+  const auto digest = oci::Digest::parse(*text);
+  return digest ? std::optional(*digest) : std::nullopt;
+}
+
+/// Takes out of `tags`, and returns, the signatures of what is reachable; what they lead to becomes reachable with
+/// them, so that signatures of signatures are found.
+Result<std::vector<std::string>> take_signatures(http::Caller& caller, Reachable& reachable,
+                                                 std::vector<std::string>& tags) {
+  std::vector<std::string> taken;
+  for (bool more = true; more;) {
+    const auto others = std::ranges::stable_partition(tags, [&](const std::string& tag) {
+      const auto image = image_of(tag);
+      return !image || !reachable.contains(*image);
+    });
+    more = !others.empty();
+    for (const std::string& tag : others) {
+      FL_CHECK(reachable.add_tag(caller, tag));
+      taken.push_back(tag);
+    }
+    tags.erase(others.begin(), others.end());
+  }
+  return taken;
 }
 
 }  // namespace
@@ -28,54 +55,68 @@ std::uint64_t DeleteLimit::of(std::uint64_t tags) const noexcept {
   return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::floor(static_cast<double>(tags) * share)));
 }
 
-void Pruner::add(const RepositoryListing& listing, const TreeSelection& selection) {
+void Pruner::add(const RepositoryListing& listing) {
   if (!listing.destination_tags) return;
-  PruneCandidate candidate{listing.names, *listing.destination_tags, {}};
+  PruneCandidate candidate{listing.names, *listing.destination_tags, {}, {}};
   tags_ += candidate.tags.size();
   for (const std::string& tag : candidate.tags) {
-    if (!listing.is_selected(tag) && passes_by_name(selection, tag)) candidate.extra.push_back(tag);
+    if (listing.is_selected(tag)) continue;
+    if (passes_by_name(options_.selection, tag)) {
+      candidate.extra.push_back(tag);
+    } else if (options_.copy.referrers && is_digest_tag(tag)) {
+      candidate.followers.push_back(tag);
+    }
   }
   if (!candidate.extra.empty()) candidates_.push_back(std::move(candidate));
 }
 
-Status Pruner::add_abandoned(http::Caller& caller, const std::string& repository, const TreeSelection& selection) {
+Status Pruner::add_abandoned(http::Caller& caller, const std::string& repository) {
   FL_TRY(const auto tags, destination_.tags(caller, repository));
   if (!tags) return {};
   RepositoryListing listing;
   listing.names = std::make_shared<const RepositoryPair>(RepositoryPair{{}, repository});
   listing.destination_tags = sorted_names(*tags);
-  add(listing, selection);
+  add(listing);
   return {};
 }
 
 Status Pruner::run(http::Caller& caller, ResultBook& book) {
-  for (PruneCandidate& candidate : candidates_) FL_CHECK(keep_signatures_of_kept_images(caller, candidate));
+  for (PruneCandidate& candidate : candidates_) FL_CHECK(settle_signatures(caller, candidate));
+  const bool dry_run = options_.copy.dry_run;
   // A dry run shows what would go before it says that it may not.
-  if (!dry_run_) FL_CHECK(check_limit());
+  if (!dry_run) FL_CHECK(check_limit());
   for (const PruneCandidate& candidate : candidates_) {
     if (caller.stop.stop_requested()) return fail(ErrorCode::kCancelled, "stopped");
     prune(caller, candidate, book);
   }
-  return dry_run_ ? check_limit() : Status();
+  return dry_run ? check_limit() : Status();
 }
 
-Status Pruner::keep_signatures_of_kept_images(http::Caller& caller, PruneCandidate& candidate) {
-  if (std::ranges::none_of(candidate.extra, [](const std::string& tag) { return is_digest_tag(tag); })) return {};
-  FL_TRY(const Reachable kept, reachable_from(caller, candidate));
-  std::erase_if(candidate.extra, [&](const std::string& tag) {
-    const auto text = digest_of_tag(tag);
-    const auto digest = text ? oci::Digest::parse(*text) : oci::Digest::parse({});
-    return digest && kept.contains(*digest);
-  });
+Status Pruner::settle_signatures(http::Caller& caller, PruneCandidate& candidate) {
+  std::vector<std::string>& extra = candidate.extra;
+  std::vector<std::string>& followers = candidate.followers;
+  if (followers.empty() && std::ranges::none_of(extra, is_digest_tag)) return {};
+  FL_TRY(Reachable kept, reachable_without(caller, candidate, extra, followers));
+  FL_CHECK(take_signatures(caller, kept, extra));
+  FL_CHECK(take_signatures(caller, kept, followers));
+  if (!followers.empty()) {
+    Reachable gone(destination_, candidate.names->destination);
+    for (const std::string& tag : extra) {
+      const Status added = gone.add_tag(caller, tag);
+      if (!added && added.error().code() != ErrorCode::kNotFound) return added;
+    }
+    FL_TRY(const std::vector<std::string> followed, take_signatures(caller, gone, followers));
+    extra.insert(extra.end(), followed.begin(), followed.end());
+  }
   // Images before their signatures: where an image can't go, its signatures are looked at with it still there.
-  std::ranges::stable_partition(candidate.extra, [](const std::string& tag) { return !is_digest_tag(tag); });
+  std::ranges::stable_partition(extra, [](const std::string& tag) { return !is_digest_tag(tag); });
   return {};
 }
 
 Status Pruner::check_limit() const {
   std::uint64_t extra = 0;
   for (const PruneCandidate& candidate : candidates_) extra += candidate.extra.size();
-  const std::uint64_t allowed = limit_.of(tags_);
+  const std::uint64_t allowed = options_.max_deletes.of(tags_);
   if (extra <= allowed) return {};
   return fail(
       ErrorCode::kSafetyLimit,
@@ -85,23 +126,23 @@ Status Pruner::check_limit() const {
 }
 
 void Pruner::prune(http::Caller& caller, const PruneCandidate& candidate, ResultBook& book) {
-  Reachable stayed;  // what should have gone
+  const bool dry_run = options_.copy.dry_run;
+  Reachable stayed(destination_, candidate.names->destination);  // what should have gone
   for (const std::string& tag : candidate.extra) {
     const TimePoint start = services_.clock.now();
-    const auto text = digest_of_tag(tag);
-    const auto image = text ? oci::Digest::parse(*text) : oci::Digest::parse({});
+    const auto image = image_of(tag);
     if (image && stayed.contains(*image)) continue;
     ReferenceResult result{.repository = candidate.names,
                            .tag = tag,
-                           .outcome = dry_run_ ? Outcome::kPlannedDelete : Outcome::kDeleted,
+                           .outcome = dry_run ? Outcome::kPlannedDelete : Outcome::kDeleted,
                            .reason = Reason::kExtra};
-    if (!dry_run_) {
+    if (!dry_run) {
       const Status removed = remove(caller, candidate, tag);
       if (!removed) {
         result = failed_result(candidate.names, tag, removed.error());
         result.reason = Reason::kExtra;  // it was to be deleted, so a retry has nothing to copy
         // Where even that can't be read, its signatures may go: the failure is told in any case.
-        static_cast<void>(reach_tag(caller, candidate, tag, stayed));
+        static_cast<void>(stayed.add_tag(caller, tag));
       }
     }
     result.duration = std::chrono::duration_cast<Duration>(services_.clock.now() - start);
@@ -125,12 +166,12 @@ Status Pruner::remove_by_digest(http::Caller& caller, const PruneCandidate& cand
   FL_TRY(const auto image, destination_.destination(repository, tag));
   FL_TRY(const auto current, image->resolve(caller, tag));
   if (!current) return {};  // gone with another tag of the same digest
-  const auto known = reachable_.find(repository);
-  if (known == reachable_.end()) {
-    FL_TRY(Reachable reached, reachable_from(caller, candidate));
-    reachable_[repository] = std::move(reached);
+  auto needed = needed_.find(repository);
+  if (needed == needed_.end()) {
+    FL_TRY(Reachable reached, reachable_without(caller, candidate, candidate.extra, {}));
+    needed = needed_.emplace(repository, std::move(reached)).first;
   }
-  if (reachable_[repository].contains(current->digest)) {
+  if (needed->second.contains(current->digest)) {
     return fail(ErrorCode::kDenied,
                 fmt::format("can't untag here: the registry deletes by digest only, and tags that stay "
                             "need {}",
@@ -139,37 +180,16 @@ Status Pruner::remove_by_digest(http::Caller& caller, const PruneCandidate& cand
   return destination_.remove_manifest(caller, repository, current->digest);
 }
 
-Result<Pruner::Reachable> Pruner::reachable_from(http::Caller& caller, const PruneCandidate& candidate) {
-  const std::set<std::string_view> extra(candidate.extra.begin(), candidate.extra.end());
-  Reachable reached;
+Result<Reachable> Pruner::reachable_without(http::Caller& caller, const PruneCandidate& candidate,
+                                            const std::vector<std::string>& extra,
+                                            const std::vector<std::string>& followers) {
+  std::set<std::string_view> left_out(extra.begin(), extra.end());
+  left_out.insert(followers.begin(), followers.end());
+  Reachable reached(destination_, candidate.names->destination);
   for (const std::string& tag : candidate.tags) {
-    if (!extra.contains(tag)) FL_CHECK(reach_tag(caller, candidate, tag, reached));
+    if (!left_out.contains(tag)) FL_CHECK(reached.add_tag(caller, tag));
   }
   return reached;
-}
-
-Status Pruner::reach_tag(http::Caller& caller, const PruneCandidate& candidate, const std::string& tag,
-                         Reachable& reached) {
-  FL_TRY(const auto image, destination_.source(candidate.names->destination, tag));
-  FL_TRY(const oci::RawManifest root, image->root(caller));
-  return reach(caller, *image, root, 1, reached);
-}
-
-Status Pruner::reach(http::Caller& caller, transport::ImageSource& repository, const oci::RawManifest& manifest,
-                     int depth, Reachable& reached) {
-  if (!reached.insert(manifest.digest()).second || depth > kMaxDepth) return {};
-  FL_TRY(const oci::ManifestContent content, oci::parse_manifest(manifest));
-  if (const auto subject = oci::subject_of(content)) reached.insert(subject->digest);
-  for (const oci::Descriptor& child : oci::children_of(content)) {
-    auto below = repository.manifest(caller, child);
-    if (!below && below.error().code() == ErrorCode::kNotFound) {
-      reached.insert(child.digest);  // a sparse index: what it names is needed all the same
-      continue;
-    }
-    if (!below) return fail(std::move(below).error());
-    FL_CHECK(reach(caller, repository, *below, depth + 1, reached));
-  }
-  return {};
 }
 
 }  // namespace freightliner::replicate

@@ -1,11 +1,10 @@
 #pragma once
 
 #include <map>
-#include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
+#include "replicate/reachable.h"
 #include "replicate/result_book.h"
 
 namespace freightliner::replicate {
@@ -15,6 +14,8 @@ struct PruneCandidate {
   std::shared_ptr<const RepositoryPair> names;  ///< an empty source: the source has no such repository any more
   std::vector<std::string> tags;                ///< all, sorted
   std::vector<std::string> extra;               ///< sorted
+  /// Signatures that the name filters leave out, and that came along with their images all the same (--referrers).
+  std::vector<std::string> followers;
 };
 
 /// Removes extra tags. First everything is worked out, then the limit is checked, then it deletes: by tag where the
@@ -22,41 +23,36 @@ struct PruneCandidate {
 /// digest) stay as long as their image does. Confined to one thread.
 class Pruner {
  public:
-  Pruner(const TreeServices& services, transport::ImageTree& destination, const DeleteLimit& limit, bool dry_run)
-      : services_(services), destination_(destination), limit_(limit), dry_run_(dry_run) {}
+  Pruner(const TreeServices& services, transport::ImageTree& destination, const TreeOptions& options)
+      : services_(services), destination_(destination), options_(options) {}
 
   /// Works out what is extra in a repository; the tags that are `selected` at the source stay, and those that the name
   /// filters leave out are none of this run's business.
-  void add(const RepositoryListing& listing, const TreeSelection& selection);
+  void add(const RepositoryListing& listing);
   /// A repository that the source does not have any more.
-  Status add_abandoned(http::Caller& caller, const std::string& repository, const TreeSelection& selection);
+  Status add_abandoned(http::Caller& caller, const std::string& repository);
 
   /// Errors: kSafetyLimit where more would go than may; those of reading what stays. Then nothing was deleted. What
   /// can't be deleted stands in the book as failed.
   Status run(http::Caller& caller, ResultBook& book);
 
  private:
-  /// The digests that the tags which stay reach: themselves, the children of indexes at any depth, subjects.
-  using Reachable = std::set<oci::Digest>;
-
-  Status keep_signatures_of_kept_images(http::Caller& caller, PruneCandidate& candidate);
+  Status settle_signatures(http::Caller& caller, PruneCandidate& candidate);
   Status check_limit() const;
   void prune(http::Caller& caller, const PruneCandidate& candidate, ResultBook& book);
   Status remove(http::Caller& caller, const PruneCandidate& candidate, const std::string& tag);
   Status remove_by_digest(http::Caller& caller, const PruneCandidate& candidate, const std::string& tag);
-  Result<Reachable> reachable_from(http::Caller& caller, const PruneCandidate& candidate);
-  Status reach_tag(http::Caller& caller, const PruneCandidate& candidate, const std::string& tag, Reachable& reached);
-  Status reach(http::Caller& caller, transport::ImageSource& repository, const oci::RawManifest& manifest, int depth,
-               Reachable& reached);
+  /// What the tags of a repository need, but for those in two lists.
+  Result<Reachable> reachable_without(http::Caller& caller, const PruneCandidate& candidate,
+                                      const std::vector<std::string>& extra, const std::vector<std::string>& followers);
 
   const TreeServices& services_;
   transport::ImageTree& destination_;
-  const DeleteLimit& limit_;
-  bool dry_run_;
+  const TreeOptions& options_;
   std::vector<PruneCandidate> candidates_;
-  std::uint64_t tags_ = 0;                      // that the destination has, in all repositories
-  bool can_untag_ = true;                       // until the destination has said no
-  std::map<std::string, Reachable> reachable_;  // by repository
+  std::uint64_t tags_ = 0;                   // that the destination has, in all repositories
+  bool can_untag_ = true;                    // until the destination has said no
+  std::map<std::string, Reachable> needed_;  // by repository: what the tags that stay need
 };
 
 }  // namespace freightliner::replicate

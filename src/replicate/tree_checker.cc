@@ -10,9 +10,6 @@ namespace {
 
 using transport::ImageTree;
 
-// As deep as a copy follows indexes.
-constexpr int kMaxDepth = 17;
-
 /// Reads the whole closure of an image at the destination.
 class ClosureCheck {
  public:
@@ -21,7 +18,7 @@ class ClosureCheck {
 
   /// Names the first thing that is missing; nullopt where all is there.
   Result<std::optional<std::string>> first_missing(const oci::RawManifest& manifest, int depth = 1) {
-    if (depth > kMaxDepth) return fail(ErrorCode::kProtocol, "indexes are nested too deep");
+    if (depth > oci::kMaxIndexDepth) return fail(ErrorCode::kProtocol, "indexes are nested too deep");
     FL_TRY(const oci::ManifestContent content, oci::parse_manifest(manifest));
     for (const oci::Descriptor& blob : oci::blobs_of(content)) {
       if (blob.is_foreign()) continue;

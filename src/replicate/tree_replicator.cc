@@ -25,11 +25,7 @@ class ReplicationRun {
         options_(options),
         places_{source, destination, options},
         book_(services),
-        pruner_(services, destination, options.max_deletes, options.copy.dry_run) {}
-  ReplicationRun(const ReplicationRun&) = delete;
-  ReplicationRun& operator=(const ReplicationRun&) = delete;
-  /// No worker outlives the run it works for, however the run ends.
-  ~ReplicationRun() { services_.workers.wait_idle(); }
+        pruner_(services, destination, options) {}
 
   Status execute() {
     if (options_.only) {
@@ -80,7 +76,7 @@ class ReplicationRun {
       const auto listing = std::make_shared<const RepositoryListing>(*std::move(item->listing));
       book_.add_listing(*listing);
       selected_ += listing->selected.size();
-      if (options_.delete_extra) pruner_.add(*listing, options_.selection);
+      if (options_.delete_extra) pruner_.add(*listing);
       feed(listing);
     }
   }
@@ -134,7 +130,7 @@ class ReplicationRun {
     FL_TRY(const std::vector<std::string> abandoned,
            find_abandoned(caller_, places_.destination, options_.selection, discovery));
     for (const std::string& repository : abandoned) {
-      FL_CHECK(pruner_.add_abandoned(caller_, repository, options_.selection));
+      FL_CHECK(pruner_.add_abandoned(caller_, repository));
     }
     return pruner_.run(caller_, book_);
   }

@@ -11,6 +11,13 @@ def name_of(image, suffix=""):
     return image.digest.replace(":", "-") + suffix
 
 
+def first_child(index):
+    child = images.Image(dict(index.root), dict(index.manifests), dict(index.blobs))
+    descriptor = index.document["manifests"][0]
+    child.root = {key: descriptor[key] for key in ("mediaType", "digest", "size")}
+    return child
+
+
 class PruneCase(TreeCase):
     ALL = ("--delete-extra", "--max-deletes", "100%")
 
@@ -230,6 +237,26 @@ class Signatures(PruneCase):
         self.replicate(self.source, self.destination, *self.ALL)
         self.assertIn(child + ".att", self.destination.repository("app").tags)
 
+    def test_signatures_that_came_with_their_image_go_with_it(self):
+        """--referrers brings them past the name filters, so these do not hold them back; those of others stay."""
+        sbom, stranger, outside = name_of(self.old, ".sbom"), small("stranger"), small("outside")
+        self.destination.load(small("sbom"), "app", sbom)
+        self.destination.load(small("sbom sig"), "app", name_of(small("sbom"), ".sig"))
+        self.destination.load(stranger, "app", name_of(small("nobody"), ".sig"))
+        self.destination.load(outside, "app", "main")
+        self.destination.load(small("outside sig"), "app", name_of(outside, ".sig"))
+        here = set(self.destination.repository("app").tags)
+        filters = ("--include-tag", "[vwo]*")
+        self.replicate(self.source, self.destination, *self.ALL, *filters, "--dry-run", "--referrers")
+        self.assert_tags(self.destination, *here)
+        self.replicate(self.source, self.destination, *self.ALL, *filters, "--referrers")
+        gone = {"old", name_of(self.old, ".sig"), sbom, name_of(small("sbom"), ".sig")}
+        self.assert_tags(self.destination, *here - gone)
+
+    def test_without_referrers_filtered_signatures_stay(self):
+        self.replicate(self.source, self.destination, *self.ALL, "--include-tag", "[vwo]*")
+        self.assertIn(name_of(self.old, ".sig"), self.destination.repository("app").tags)
+
     def test_where_the_image_can_not_go_its_signature_stays(self):
         self.destination.rule("DELETE", "/manifests/old$", faults.status(403))
         self.replicate(self.source, self.destination, *self.ALL, code=PARTIAL)
@@ -275,9 +302,7 @@ class ByDigest(PruneCase):
 
     def test_a_child_of_a_kept_index_at_any_depth(self):
         index = images.multi_arch()
-        child = images.Image(dict(index.root), dict(index.manifests), dict(index.blobs))
-        descriptor = index.document["manifests"][0]
-        child.root = {key: descriptor[key] for key in ("mediaType", "digest", "size")}
+        child = first_child(index)
         outer = images.index_of([index])
         destination, report = self.prune({"multi": outer}, {"amd64": child, "inner": index}, code=PARTIAL)
         self.assert_cant_untag(report, "amd64", "inner")
@@ -289,6 +314,21 @@ class ByDigest(PruneCase):
         destination, report = self.prune({"signature": signature}, {"subject": subject}, code=PARTIAL)
         self.assert_cant_untag(report, "subject")
         self.assert_whole(destination, "app", "subject", subject)
+
+    def test_a_kept_image_that_a_kept_referrer_has_named_before(self):
+        """The referrer's tag sorts before the index whose child is extra."""
+        index = images.multi_arch()
+        child = first_child(index)
+        kept = {"a-signature": images.referrer(index), "multi": index}
+        destination, report = self.prune(kept, {"amd64": child}, code=PARTIAL)
+        self.assert_cant_untag(report, "amd64")
+
+    def test_a_child_of_a_kept_subject(self):
+        """The index has no tag that stays, and is needed all the same."""
+        index = images.multi_arch()
+        child = first_child(index)
+        destination, report = self.prune({"signature": images.referrer(index)}, {"multi": index, "amd64": child}, code=PARTIAL)
+        self.assert_cant_untag(report, "amd64", "multi")
 
     def test_deletion_switched_off(self):
         destination, report = self.prune({"v1": small(1)}, {"old": small("old")}, code=PARTIAL, delete=False)

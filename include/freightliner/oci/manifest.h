@@ -80,6 +80,9 @@ Result<ManifestContent> parse_manifest(const RawManifest& manifest);
 /// All blobs of a manifest in order, config first; foreign layers included (Descriptor::is_foreign tells).
 std::vector<Descriptor> blobs_of(const ManifestContent& content);
 /// All child manifests in order.
+/// As deep as indexes are followed, the image at the bottom included: deeper ones are malice or a mistake.
+inline constexpr int kMaxIndexDepth = 16 + 1;
+
 std::vector<Descriptor> children_of(const ManifestContent& content);
 std::optional<Descriptor> subject_of(const ManifestContent& content);
 
