@@ -16,17 +16,19 @@ namespace {
 /// forbids. nlohmann's parser keeps its own stack on the heap, so nesting never becomes recursion.
 class TreeBuilder final : public nlohmann::json_sax<Json> {
  public:
-  explicit TreeBuilder(const JsonLimits& limits) : limits_(limits) {}
+  TreeBuilder(const JsonLimits& limits, const JsonElements* elements) : limits_(limits), elements_(elements) {}
 
   const std::string& reason() const noexcept { return reason_; }
+  /// What the taker of elements said, where it ended the parsing.
+  const Status& taken() const noexcept { return taken_; }
   Json take_root() { return std::move(root_); }
 
-  bool null() override { return add(Json()) != nullptr; }
-  bool boolean(bool value) override { return add(Json(value)) != nullptr; }
-  bool number_integer(number_integer_t value) override { return add(Json(value)) != nullptr; }
-  bool number_unsigned(number_unsigned_t value) override { return add(Json(value)) != nullptr; }
-  bool number_float(number_float_t value, const string_t& /*text*/) override { return add(Json(value)) != nullptr; }
-  bool string(string_t& value) override { return add(Json(std::move(value))) != nullptr; }
+  bool null() override { return scalar(Json()); }
+  bool boolean(bool value) override { return scalar(Json(value)); }
+  bool number_integer(number_integer_t value) override { return scalar(Json(value)); }
+  bool number_unsigned(number_unsigned_t value) override { return scalar(Json(value)); }
+  bool number_float(number_float_t value, const string_t& /*text*/) override { return scalar(Json(value)); }
+  bool string(string_t& value) override { return scalar(Json(std::move(value))); }
   bool binary(binary_t& /*value*/) override { return stop("binary values are not JSON"); }
   bool start_object(std::size_t /*size*/) override { return open(Json::object()); }
   bool end_object() override { return close(); }
@@ -37,6 +39,7 @@ class TreeBuilder final : public nlohmann::json_sax<Json> {
     auto [entry, inserted] = open_.back()->get_ref<Json::object_t&>().emplace(std::move(value), nullptr);
     if (!inserted) return stop(fmt::format("the key \"{}\" stands twice in one object", printable(entry->first, 64)));
     member_ = &entry->second;
+    if (elements_ != nullptr && open_.size() == 1 && entry->first == elements_->member) taken_member_ = member_;
     return true;
   }
 
@@ -74,21 +77,37 @@ class TreeBuilder final : public nlohmann::json_sax<Json> {
     return member_;
   }
 
+  bool scalar(Json&& value) { return add(std::move(value)) != nullptr && finish_value(); }
+
   bool open(Json&& container) {
     if (open_.size() >= static_cast<std::size_t>(limits_.max_depth)) {
       return stop(fmt::format("nested more than {} deep, the limit", limits_.max_depth));
     }
     Json* const place = add(std::move(container));
-    if (place != nullptr) open_.push_back(place);
-    return place != nullptr;
+    if (place == nullptr) return false;
+    open_.push_back(place);
+    return true;
   }
 
   bool close() {
     open_.pop_back();
-    return true;
+    return finish_value();
   }
 
-  JsonLimits limits_;
+  /// A value is complete; gives it away where it is an element that somebody takes.
+  bool finish_value() {
+    if (open_.size() != 2 || open_.back() != taken_member_ || !taken_member_->is_array()) return true;
+    auto& array = open_.back()->get_ref<Json::array_t&>();
+    Json element = std::move(array.back());
+    array.pop_back();
+    taken_ = elements_->take(std::move(element));
+    return taken_.has_value();
+  }
+
+  const JsonLimits limits_;
+  const JsonElements* const elements_;
+  const Json* taken_member_ = nullptr;  // the member of the root whose elements are taken, once it is there
+  Status taken_;
   Json root_;
   std::vector<Json*> open_;  // the containers that the parser is inside of, outermost first
   Json* member_ = nullptr;   // where the value of the key that was read last goes
@@ -110,20 +129,32 @@ std::optional<std::string> find_refusal(std::string_view text, const JsonLimits&
   return std::nullopt;
 }
 
-}  // namespace
-
-Result<Json> parse_json(std::string_view text, std::string_view what, const JsonLimits& limits) {
+Result<Json> parse(std::string_view text, std::string_view what, const JsonLimits& limits,
+                   const JsonElements* elements) {
   const auto refuse = [&](std::string_view reason) {
     return fail(ErrorCode::kProtocol, fmt::format("{}: {}", what, reason));
   };
   if (const auto refusal = find_refusal(text, limits)) return refuse(*refusal);
   try {
-    TreeBuilder builder(limits);
-    if (!Json::sax_parse(text.begin(), text.end(), &builder)) return refuse(builder.reason());
+    TreeBuilder builder(limits, elements);
+    const bool is_whole = Json::sax_parse(text.begin(), text.end(), &builder);
+    FL_CHECK(builder.taken());
+    if (!is_whole) return refuse(builder.reason());
     return builder.take_root();
   } catch (const std::exception& error) {
     return fail(ErrorCode::kInternal, fmt::format("{}: parsing JSON failed: {}", what, error.what()));
   }
+}
+
+}  // namespace
+
+Result<Json> parse_json(std::string_view text, std::string_view what, const JsonLimits& limits) {
+  return parse(text, what, limits, nullptr);
+}
+
+Result<Json> parse_json(std::string_view text, std::string_view what, const JsonLimits& limits,
+                        const JsonElements& elements) {
+  return parse(text, what, limits, &elements);
 }
 
 }  // namespace freightliner::oci

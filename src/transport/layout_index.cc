@@ -43,28 +43,29 @@ LayoutIndex::LayoutIndex()
     : LayoutIndex(Json{{"schemaVersion", 2}, {"mediaType", oci::kOciIndex}, {kManifests, Json::array()}}) {}
 
 Result<LayoutIndex> LayoutIndex::parse(std::string text, const std::string& what) {
-  FL_TRY(Json document, oci::parse_json(text, what, kIndexLimits));
-  std::string().swap(text);
   const auto bad = [&](std::string_view reason) {
     return fail(ErrorCode::kProtocol, fmt::format("{} is no index of an OCI layout: {}", what, reason));
   };
-  if (!document.is_object()) return bad("it is no JSON object");
-  const auto version = document.find("schemaVersion");
-  if (version == document.end() || *version != 2) return bad("its schemaVersion is not 2");
-  if (document.contains("mediaType") && text_member(document, "mediaType") != oci::kOciIndex) {
+  LayoutIndex index;
+  // One by one: the tree of all of them would be several times as large as what is kept.
+  const oci::JsonElements elements{kManifests, [&](Json&& entry) -> Status {
+                                     if (!entry.is_object()) return bad("an element of manifests is no object");
+                                     index.append(entry, what);
+                                     return {};
+                                   }};
+  FL_TRY(index.frame_, oci::parse_json(text, what, kIndexLimits, elements));
+  std::string().swap(text);
+  Json& frame = index.frame_;
+  if (!frame.is_object()) return bad("it is no JSON object");
+  const auto version = frame.find("schemaVersion");
+  if (version == frame.end() || *version != 2) return bad("its schemaVersion is not 2");
+  if (frame.contains("mediaType") && text_member(frame, "mediaType") != oci::kOciIndex) {
     return bad("its mediaType is another one");
   }
   // Tools in Go write an empty list as null.
-  Json entries = std::exchange(document[kManifests], Json::array());
-  if (entries.is_null()) entries = Json::array();
-  if (!entries.is_array()) return bad("its member manifests is no array");
-  LayoutIndex index(std::move(document));
-  index.entries_.reserve(entries.size());
-  for (Json& entry : entries) {
-    if (!entry.is_object()) return bad("an element of manifests is no object");
-    index.append(entry, what);
-    entry = nullptr;  // the tree is several times as large as what is kept of it
-  }
+  Json& manifests = frame[kManifests];
+  if (manifests.is_null()) manifests = Json::array();
+  if (!manifests.is_array()) return bad("its member manifests is no array");
   return index;
 }
 

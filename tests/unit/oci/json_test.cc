@@ -35,6 +35,43 @@ TEST(JsonTest, AnyValueIsADocument) {
   }
 }
 
+TEST(JsonTest, GivesTheElementsOfOneArrayAwayOneByOne) {
+  constexpr std::string_view kText = R"({"a":[{"m":[1]}],"m":[{"x":[1,{}]},2,[3,"m"],null,[]],"z":{"m":[9]}})";
+  std::vector<Json> taken;
+  const auto take = [&](Json&& element) -> Status {
+    taken.push_back(std::move(element));
+    return {};
+  };
+  const auto json = parse_json(kText, "test", {}, {"m", take});
+  ASSERT_TRUE(json) << json.error().describe();
+  EXPECT_EQ(*json, Json::parse(R"({"a":[{"m":[1]}],"m":[],"z":{"m":[9]}})"));
+  EXPECT_EQ(Json(taken), Json::parse(R"([{"x":[1,{}]},2,[3,"m"],null,[]])"));
+
+  for (const std::string_view text : {R"({"m":{"m":[1]}})", R"({"m":1})", R"([{"m":[1]}])", R"({})"}) {
+    taken.clear();
+    const auto other = parse_json(text, "test", {}, {"m", take});
+    ASSERT_TRUE(other) << text;
+    EXPECT_EQ(*other, Json::parse(text)) << "what is no array of the document's object stays";
+    EXPECT_TRUE(taken.empty()) << text;
+  }
+}
+
+TEST(JsonTest, AnElementThatIsRefusedEndsTheParsing) {
+  int asked = 0;
+  const auto refuse = [&](Json&& element) -> Status {
+    ++asked;
+    if (element == 2) return fail(ErrorCode::kIntegrity, "two");
+    return {};
+  };
+  const auto json = parse_json(R"({"m":[1,2,3]})", "test", {}, {"m", refuse});
+  ASSERT_FALSE(json);
+  EXPECT_EQ(json.error().code(), ErrorCode::kIntegrity);
+  EXPECT_EQ(asked, 2);
+  const auto too_many = parse_json(R"({"m":[1,1,1,1]})", "test", {.max_values = 4}, {"m", refuse});
+  ASSERT_FALSE(too_many) << "elements that were taken count";
+  EXPECT_EQ(too_many.error().code(), ErrorCode::kProtocol);
+}
+
 struct BadRow {
   std::string text;
   std::string_view reason;
