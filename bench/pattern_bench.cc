@@ -22,6 +22,7 @@ using freightliner::replicate::NameFilter;
 using freightliner::replicate::NameKind;
 using freightliner::replicate::Pattern;
 using freightliner::replicate::PatternCache;
+using freightliner::replicate::PatternList;
 using Seconds = std::chrono::duration<double>;
 
 constexpr std::size_t kManyTags = 100'000;
@@ -131,7 +132,8 @@ NameFilter make_filter(const PatternSet& set) {
   PatternCache cache;
   // Half of them exclude, half include: a name that nothing excludes meets all 20.
   const auto middle = set.patterns.begin() + static_cast<std::ptrdiff_t>(set.patterns.size() / 2);
-  return *NameFilter::create(cache, NameKind::kTag, {set.patterns.begin(), middle}, {middle, set.patterns.end()});
+  return NameFilter(*PatternList::create(cache, NameKind::kTag, {set.patterns.begin(), middle}),
+                    *PatternList::create(cache, NameKind::kTag, {middle, set.patterns.end()}));
 }
 
 std::size_t filter_all(const NameFilter& filter, const std::vector<std::string>& tags) {
@@ -174,7 +176,7 @@ void filter_tags(benchmark::State& state, const PatternSet& set) {
 void exact_names(benchmark::State& state) {
   const auto names = make_tags(static_cast<std::size_t>(state.range(0)));
   PatternCache cache;
-  const auto list = *freightliner::replicate::PatternList::create(cache, NameKind::kTag, names);
+  const auto list = *PatternList::create(cache, NameKind::kTag, names);
   std::size_t i = 0;
   for (auto _ : state) benchmark::DoNotOptimize(list.find(names[i++ % kFewTags]));
   state.SetComplexityN(state.range(0));

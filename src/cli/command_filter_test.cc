@@ -4,11 +4,11 @@
 #include "cli/arguments.h"
 #include "cli/json_text.h"
 #include "cli/reference_text.h"
+#include "cli/tree_request.h"
 #include "cli/voice.h"
 #include "freightliner/base/text.h"
 #include "freightliner/cli/exit_codes.h"
 #include "freightliner/io/file.h"
-#include "freightliner/replicate/name_filter.h"
 #include "freightliner/replicate/version.h"
 
 namespace freightliner::cli {
@@ -58,9 +58,7 @@ Result<std::vector<std::string>> read_tags(const std::vector<std::string>& opera
 
 Result<std::string> test_filters(const Settings& settings, const std::vector<std::string>& operands) {
   replicate::PatternCache patterns;
-  FL_TRY(const auto filter,
-         replicate::NameFilter::create(patterns, replicate::NameKind::kTag, settings.values("include-tag"),
-                                       settings.values("exclude-tag")));
+  FL_TRY(const auto filter, read_name_filter(settings, patterns, replicate::NameKind::kTag));
   FL_TRY(const std::vector<std::string> tags, read_tags(operands));
   const bool json = settings.text("output") == "json";
   std::string text;

@@ -78,19 +78,17 @@ Result<T> at(const Settings& settings, std::string_view option, Result<T> result
   return result;
 }
 
-Result<replicate::NameFilter> make_filter(const Settings& settings, replicate::PatternCache& patterns,
-                                          replicate::NameKind kind) {
-  const bool tags = kind == replicate::NameKind::kTag;
-  return replicate::NameFilter::create(patterns, kind, settings.values(tags ? "include-tag" : "include-repo"),
-                                       settings.values(tags ? "exclude-tag" : "exclude-repo"));
+Result<replicate::PatternList> read_patterns(const Settings& settings, std::string_view option,
+                                             replicate::PatternCache& patterns, replicate::NameKind kind) {
+  return at(settings, option, replicate::PatternList::create(patterns, kind, settings.values(option)));
 }
 
 Status parse_selection(const Settings& settings, replicate::PatternCache& patterns,
                        std::chrono::system_clock::time_point now, TreeRequest& request) {
   replicate::TreeSelection& selection = request.options.selection;
   FL_TRY(selection.repositories, read_repository_names(settings));
-  FL_TRY(selection.repository_filter, make_filter(settings, patterns, replicate::NameKind::kRepository));
-  FL_TRY(selection.tag_filter, make_filter(settings, patterns, replicate::NameKind::kTag));
+  FL_TRY(selection.repository_filter, read_name_filter(settings, patterns, replicate::NameKind::kRepository));
+  FL_TRY(selection.tag_filter, read_name_filter(settings, patterns, replicate::NameKind::kTag));
   FL_TRY(selection.map, at(settings, "map",
                            replicate::RepositoryMap::create(request.source.prefix, request.destination.prefix,
                                                             settings.values("map"))));
@@ -125,8 +123,7 @@ Status parse_failed_references(const Settings& settings, TreeRequest& request) {
 
 Status parse_run(const Settings& settings, replicate::PatternCache& patterns, TreeRequest& request) {
   FL_CHECK(read_copy_options(settings, request.options.copy));
-  FL_TRY(request.options.immutable_tags,
-         replicate::PatternList::create(patterns, replicate::NameKind::kTag, settings.values("immutable-tag")));
+  FL_TRY(request.options.immutable_tags, read_patterns(settings, "immutable-tag", patterns, replicate::NameKind::kTag));
   request.options.delete_extra = settings.on("delete-extra");
   FL_TRY(request.options.max_deletes, at(settings, "max-deletes", parse_delete_limit(settings.text("max-deletes"))));
   request.options.fail_fast = settings.on("fail-fast");
@@ -140,9 +137,13 @@ Status parse_run(const Settings& settings, replicate::PatternCache& patterns, Tr
 // A report that could not be saved would be noticed when all is done.
 Status check_report_place(const Settings& settings) {
   if (!settings.has("report")) return {};
-  const std::filesystem::path path = settings.text("report");
-  const std::filesystem::path directory = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
   std::error_code error;
+  const std::filesystem::path path = settings.text("report");
+  if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error)) {
+    return usage_at(settings, "report",
+                    fmt::format("{} is not a regular file: name another", printable(path.string(), 4096)));
+  }
+  const std::filesystem::path directory = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
   if (std::filesystem::is_directory(directory, error)) return {};
   return usage_at(settings, "report", fmt::format("there is no directory {}", printable(directory.string(), 4096)));
 }
@@ -184,6 +185,14 @@ Result<replicate::DeleteLimit> parse_delete_limit(const std::string& text) {
     limit.count = *number;
   }
   return limit;
+}
+
+Result<replicate::NameFilter> read_name_filter(const Settings& settings, replicate::PatternCache& patterns,
+                                               replicate::NameKind kind) {
+  const bool tags = kind == replicate::NameKind::kTag;
+  FL_TRY(auto include, read_patterns(settings, tags ? "include-tag" : "include-repo", patterns, kind));
+  FL_TRY(auto exclude, read_patterns(settings, tags ? "exclude-tag" : "exclude-repo", patterns, kind));
+  return replicate::NameFilter(std::move(include), std::move(exclude));
 }
 
 Result<TreeRequest> make_tree_request(const TreeRequestInput& input, replicate::PatternCache& patterns,

@@ -40,6 +40,10 @@ struct TreeRequestInput {
 Result<TreeRequest> make_tree_request(const TreeRequestInput& input, replicate::PatternCache& patterns,
                                       std::chrono::system_clock::time_point now);
 
+/// The filter that the include and exclude options for a kind of name make. Errors: kUsage, naming where it was set.
+Result<replicate::NameFilter> read_name_filter(const Settings& settings, replicate::PatternCache& patterns,
+                                               replicate::NameKind kind);
+
 /// "30d", "2026-01-31", "2026-01-31T12:00:00Z": the moment that is meant. Errors: kUsage.
 Result<std::chrono::system_clock::time_point> parse_newer_than(const std::string& text,
                                                                std::chrono::system_clock::time_point now);

@@ -52,6 +52,9 @@ const Pattern* PatternList::find(std::string_view name) const noexcept {
 
 class NameFilter::Impl {
  public:
+  Impl() = default;
+  Impl(PatternList included, PatternList excluded) : include(std::move(included)), exclude(std::move(excluded)) {}
+
   PatternList include;
   PatternList exclude;
   mutable std::array<std::atomic<std::uint64_t>, kPatternTiers + 1> decided{};
@@ -66,15 +69,8 @@ class NameFilter::Impl {
 
 NameFilter::NameFilter() : impl_(std::make_shared<Impl>()) {}
 
-Result<NameFilter> NameFilter::create(PatternCache& cache, NameKind kind, const std::vector<std::string>& include,
-                                      const std::vector<std::string>& exclude) {
-  auto impl = std::make_shared<Impl>();
-  FL_TRY(impl->include, PatternList::create(cache, kind, include));
-  FL_TRY(impl->exclude, PatternList::create(cache, kind, exclude));
-  NameFilter filter;
-  filter.impl_ = std::move(impl);
-  return filter;
-}
+NameFilter::NameFilter(PatternList include, PatternList exclude)
+    : impl_(std::make_shared<Impl>(std::move(include), std::move(exclude))) {}
 
 Decision NameFilter::decide(std::string_view name) const noexcept {
   const Decision decision = impl_->decide(name);

@@ -59,7 +59,7 @@ Result<RepositoryMap> RepositoryMap::create(std::string source_prefix, std::stri
   for (const std::string& rule : rules) {
     const auto refuse = [&](std::string_view reason) {
       return fail(ErrorCode::kUsage,
-                  fmt::format("--map \"{}\": {}; write it as in \"team/*=mirror/*\"", printable(rule, 600), reason));
+                  fmt::format("\"{}\": {}; write it as in \"team/*=mirror/*\"", printable(rule, 600), reason));
     };
     const auto equals = rule.find('=');
     if (equals == std::string::npos) return refuse("it has no \"=\" between the two names");

@@ -229,7 +229,7 @@ class Schema(SyncCase):
                 self.refused(text, line, *words, command=("config", "check"))
 
     def test_a_job_that_can_not_be_run_is_named(self):
-        for lines, words in (("include-tag: \"v[0\"", ("job1", "v[0", "position")), ("map: team", ("job1", "--map")),
+        for lines, words in (("include-tag: \"v[0\"", ("job1", "yaml:9: include-tag: pattern", "v[0", "position")), ("map: team", ("job1", "yaml:9: map: \"team\"")),
                              ("repos-file: /nonexistent/file", ("job1", "/nonexistent/file"))):
             with self.subTest(lines=lines):
                 self.write(lines)

@@ -47,9 +47,7 @@ struct Decision {
 class NameFilter {
  public:
   NameFilter();  ///< without patterns: every name is selected
-  /// Errors: as PatternList::create().
-  static Result<NameFilter> create(PatternCache& cache, NameKind kind, const std::vector<std::string>& include,
-                                   const std::vector<std::string>& exclude);
+  NameFilter(PatternList include, PatternList exclude);
 
   /// Allocates nothing.
   Decision decide(std::string_view name) const noexcept;

@@ -89,7 +89,7 @@ TEST(RepositoryMapRulesTest, RefusesWhatIsNoRule) {
     const auto map = RepositoryMap::create("", "", {"ok/*=fine/*", rule});
     ASSERT_FALSE(map) << rule;
     EXPECT_EQ(map.error().code(), ErrorCode::kUsage);
-    EXPECT_THAT(map.error().message(), HasSubstr("--map"));
+    EXPECT_THAT(map.error().message(), HasSubstr("write it as in"));
     EXPECT_EQ(map.error().message().find('\n'), std::string::npos);
   }
 }
