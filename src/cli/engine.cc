@@ -76,6 +76,12 @@ http::GovernorOptions governor_options(const RunRequest& request) {
   return options;
 }
 
+runtime::MemoryGovernor::Options memory_options(const RunRequest& request) {
+  // No more is kept than what the transfers of all jobs hold at one time.
+  const std::size_t transfers = request.jobs * kChunksPerQueue * io::buffer_capacity(request.buffer_size);
+  return {.budget = runtime::find_memory_budget(request.max_memory), .retained_cap = transfers};
+}
+
 }  // namespace
 
 class Engine::Impl {
@@ -86,8 +92,7 @@ class Engine::Impl {
         shared{.governor = governor, .clock = services.clock, .progress = services.progress, .log = services.log},
         source(make_side(request, sides.source, request.source_credential, shared, stop)),
         destination(make_side(request, sides.destination, request.destination_credential, shared, stop)),
-        // No more is kept than what the transfers of all jobs hold at one time.
-        buffers({.max_retained_bytes = request.jobs * kChunksPerQueue * request.buffer_size}),
+        memory(buffers, services.clock, memory_options(request), services.log),
         slots(request.jobs),
         bandwidth(services.clock, request.bandwidth, request.bandwidth_by_host),
         sessions(workforce.most,
@@ -103,6 +108,7 @@ class Engine::Impl {
                 .ledger = ledger,
                 .bandwidth = bandwidth,
                 .buffers = buffers,
+                .memory = memory,
                 .clock = services.clock,
                 .progress = services.progress,
                 .retry = request.retry,
@@ -116,6 +122,7 @@ class Engine::Impl {
   std::unique_ptr<RegistrySide> source;
   std::unique_ptr<RegistrySide> destination;
   io::BufferPool buffers;
+  runtime::MemoryGovernor memory;
   copy::TransferSlots slots;
   copy::BlobLedger ledger;
   copy::BandwidthLimiter bandwidth;
@@ -147,6 +154,9 @@ copy::WorkerSessions& Engine::sessions() noexcept {
 }
 io::BufferPool& Engine::buffers() noexcept {
   return impl_->buffers;
+}
+runtime::MemoryGovernor& Engine::memory() noexcept {
+  return impl_->memory;
 }
 http::Session& Engine::own_session() noexcept {
   return impl_->own_session;

@@ -8,6 +8,7 @@
 #include "freightliner/copy/copier.h"
 #include "freightliner/http/host_governor.h"
 #include "freightliner/registry/registry_client.h"
+#include "freightliner/runtime/memory_governor.h"
 #include "freightliner/runtime/progress.h"
 
 namespace freightliner::cli {
@@ -48,6 +49,7 @@ class Engine {
   runtime::WorkerPool& workers() noexcept;
   copy::WorkerSessions& sessions() noexcept;
   io::BufferPool& buffers() noexcept;
+  runtime::MemoryGovernor& memory() noexcept;
   /// The session of the thread that builds the engine.
   http::Session& own_session() noexcept;
 

@@ -340,9 +340,9 @@ constexpr OptionSpec kOptions[] = {
      .value_name = "SIZE",
      .kind = OptionKind::kSize,
      .group = OptionGroup::kPace,
-     .default_text = "no limit but that of --jobs",
-     .help =
-         "Begin no more transfers at a time than have their buffers in this much memory, the program's own included."},
+     .default_text = "3/4 of the control group's limit, at most half of the machine's memory",
+     .help = "Keep the memory of the whole program below this (at least 25MiB): a transfer waits until its buffers fit "
+             "in, gets smaller ones when memory is short, and does not begin above 90 % of it."},
     {.name = "retries",
      .value_name = "N",
      .kind = OptionKind::kNumber,

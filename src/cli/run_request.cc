@@ -12,6 +12,7 @@
 #include "freightliner/base/bytes.h"
 #include "freightliner/base/text.h"
 #include "freightliner/oci/reference.h"
+#include "freightliner/runtime/memory_budget.h"
 
 namespace freightliner::cli {
 
@@ -146,21 +147,13 @@ Status take_bandwidth(RunRequest& request, const std::string& registry, std::str
   return {};
 }
 
-// Besides the buffers of its transfers: code, sessions, plans. Measured with bench/memory.
-constexpr std::uint64_t kBaseMemory = 24 * kMiB;
-
-// The buffers of all transfers have to fit into what is left of the budget.
-Status fit_into_memory(const Settings& settings, RunRequest& request) {
+Status parse_memory(const Settings& settings, RunRequest& request) {
   if (!settings.has("max-memory")) return {};
-  const std::uint64_t budget = settings.size("max-memory");
-  const std::uint64_t per_transfer = kChunksPerQueue * request.buffer_size;
-  if (budget < kBaseMemory + per_transfer) {
-    return usage_at(settings, "max-memory",
-                    fmt::format("{} is too little: one transfer with its buffers needs {}", format_bytes(budget),
-                                format_bytes(kBaseMemory + per_transfer)));
-  }
-  request.jobs = std::min<std::size_t>(request.jobs, (budget - kBaseMemory) / per_transfer);
-  return {};
+  request.max_memory = settings.size("max-memory");
+  if (*request.max_memory >= runtime::kSmallestBudget) return {};
+  return usage_at(settings, "max-memory",
+                  fmt::format("{} is too little: the program with one transfer needs {}",
+                              format_bytes(*request.max_memory), format_bytes(runtime::kSmallestBudget)));
 }
 
 Status parse_pace(const Settings& settings, RunRequest& request) {
@@ -180,7 +173,7 @@ Status parse_pace(const Settings& settings, RunRequest& request) {
   if (request.upload_chunk_size > 0 && request.upload_chunk_size < kSmallestChunk) {
     return usage_at(settings, "chunk-size", "an upload chunk has at least 64KiB");
   }
-  return fit_into_memory(settings, request);
+  return parse_memory(settings, request);
 }
 
 }  // namespace

@@ -11,7 +11,9 @@ namespace freightliner::copy {
 namespace {
 
 // libcurl receives into at least 16 KiB, and a download pauses while less than that is free.
-constexpr std::uint64_t kMinChunkSize = 16 * kKiB;
+constexpr std::size_t kMinChunkSize = 16 * kKiB;
+// One being filled, one withheld, one being sent.
+constexpr std::size_t kMinChunks = 3;
 // A blob up to this size costs little more than the requests for it: it needs no slot.
 constexpr std::uint64_t kSmallBlob = 256 * kKiB;
 
@@ -45,11 +47,19 @@ std::string ledger_place(const std::optional<registry::MountOrigin>& destination
   return destination ? destination->repository : std::string();
 }
 
-io::ChunkQueue BlobMover::make_queue(const oci::Descriptor& blob) const {
-  // A small blob needs no large chunks.
-  const auto chunk_size = static_cast<std::size_t>(std::clamp<std::uint64_t>(
-      blob.size, kMinChunkSize, std::max<std::uint64_t>(services_.chunk_size, kMinChunkSize)));
-  return {services_.buffers, chunk_size, blob.size <= chunk_size ? 3 : services_.chunks_per_queue};
+BlobMover::QueueShape BlobMover::queue_shape(const oci::Descriptor& blob) const noexcept {
+  // A small blob needs no large chunks, and not many.
+  const auto size = static_cast<std::size_t>(
+      std::clamp<std::uint64_t>(blob.size, kMinChunkSize, std::max(services_.chunk_size, kMinChunkSize)));
+  const std::size_t capacity = io::buffer_capacity(size);
+  return {capacity, blob.size <= capacity ? kMinChunks : services_.chunks_per_queue};
+}
+
+BlobMover::QueueShape BlobMover::shrink(QueueShape shape, std::uint64_t bytes) noexcept {
+  while (shape.bytes() > bytes && shape.chunk_size > kMinChunkSize)
+    shape.chunk_size = io::buffer_capacity(shape.chunk_size / 4);
+  if (shape.bytes() > bytes) shape.chunks = kMinChunks;
+  return shape;
 }
 
 Result<BlobMover::Try> BlobMover::attempt(http::Caller& caller, const Order& order) {
@@ -65,7 +75,11 @@ Result<BlobMover::Try> BlobMover::attempt(http::Caller& caller, const Order& ord
     FL_TRY(TransferSlots::Slot taken, services_.slots.take(caller.stop));
     slot.emplace(std::move(taken));
   }
-  io::ChunkQueue queue = make_queue(blob);
+  const QueueShape wanted = queue_shape(blob);
+  FL_TRY(const runtime::MemoryGovernor::Reservation memory,
+         services_.memory.reserve({.wanted = wanted.bytes(), .least = kMinChunks * kMinChunkSize}, caller.stop));
+  const QueueShape shape = shrink(wanted, memory.bytes());
+  io::ChunkQueue queue(services_.buffers, shape.chunk_size, shape.chunks);
   Result<std::unique_ptr<io::BlobReader>> reader = source_.open_blob(caller, blob, queue);
   if (!reader) {
     // A size that does not match is worth a second look, like any other bytes that do not.

@@ -32,6 +32,12 @@ class BlobMover {
     Outcome outcome = Outcome::kPresent;
     std::optional<RelayFailure> failure;
   };
+  /// The chunks of a transfer.
+  struct QueueShape {
+    std::size_t chunk_size = 0;
+    std::size_t chunks = 0;
+    std::uint64_t bytes() const noexcept { return chunk_size * chunks; }
+  };
   /// What is to be done with a blob.
   struct Order {
     const oci::Descriptor& blob;
@@ -40,7 +46,9 @@ class BlobMover {
   };
   Result<Outcome> carry_out(http::Caller& caller, const Order& order);
   Result<Try> attempt(http::Caller& caller, const Order& order);
-  io::ChunkQueue make_queue(const oci::Descriptor& blob) const;
+  QueueShape queue_shape(const oci::Descriptor& blob) const noexcept;
+  /// The same in at most `bytes`, which is at least that of the smallest queue.
+  static QueueShape shrink(QueueShape shape, std::uint64_t bytes) noexcept;
 
   const CopyServices& services_;
   transport::ImageSource& source_;

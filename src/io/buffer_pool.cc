@@ -43,8 +43,9 @@ constexpr std::int64_t credit_for(std::size_t capacity) noexcept {
 class BufferPool::Impl : public std::enable_shared_from_this<Impl> {
  public:
   explicit Impl(const Options& options)
-      : max_retained_(options.pooling ? options.max_retained_bytes : 0),
-        page_size_(static_cast<std::size_t>(sysconf(_SC_PAGESIZE))) {}
+      : pooling_(options.pooling),
+        page_size_(static_cast<std::size_t>(sysconf(_SC_PAGESIZE))),
+        max_retained_(options.pooling ? options.max_retained_bytes : 0) {}
 
   /// The calling thread's cache; null where it can't have one (memory ran out, or the thread is ending).
   ThreadCache* local() noexcept { return last_used_.pool == this ? last_used_.cache : find_or_add_cache(); }
@@ -61,11 +62,13 @@ class BufferPool::Impl : public std::enable_shared_from_this<Impl> {
   void count(ThreadCache* cache, Count&& apply) noexcept;
   void keep_or_free(ThreadCache* cache, std::byte* data, std::size_t tier) noexcept;
   void trim(std::size_t keep_bytes);
+  void set_retained_cap(std::size_t bytes);
   Statistics statistics() const;
   /// Frees all that is kept. From here on the threads' references lead to an empty shell.
   void close() noexcept;
 
  private:
+  using Lists = std::array<FreeList, kBufferTiers.size()>;
   struct LastUsed {
     const Impl* pool;
     ThreadCache* cache;
@@ -85,7 +88,9 @@ class BufferPool::Impl : public std::enable_shared_from_this<Impl> {
   ThreadCache* add_cache(Memberships& memberships);
   void retire(ThreadCache* cache) noexcept;
   void collect_credit() noexcept;
+  void empty_caches(Lists& to_free) noexcept;
   bool keep_shared(std::byte* data, std::size_t tier) noexcept;
+  void free_all(Lists& lists) const noexcept;
   std::uint64_t retained_bytes() const noexcept;
 
   // Per-thread state has to be found from any thread without a lock, which only thread_local does. The first two have
@@ -94,12 +99,13 @@ class BufferPool::Impl : public std::enable_shared_from_this<Impl> {
   static thread_local constinit bool thread_is_ending_;
   static thread_local Memberships memberships_;
 
-  const std::size_t max_retained_;
+  const bool pooling_;
   const std::size_t page_size_;
 
   mutable std::mutex mutex_;
+  std::size_t max_retained_;
   bool closed_ = false;
-  std::array<FreeList, kBufferTiers.size()> shared_;
+  Lists shared_;
   std::vector<std::unique_ptr<ThreadCache>> caches_;
   PoolCounters other_counters_;     // of threads that ended, and of uses without a cache
   std::size_t shared_bytes_ = 0;    // shared_bytes_ + lent_allowance_ <= max_retained_
@@ -168,7 +174,7 @@ void BufferPool::Impl::retire(ThreadCache* cache) noexcept {
 }
 
 std::byte* BufferPool::Impl::take_shared(std::size_t tier) noexcept {
-  if (max_retained_ == 0) return nullptr;
+  if (!pooling_) return nullptr;
   const std::lock_guard lock(mutex_);
   std::byte* const data = shared_[tier].pop();
   if (data != nullptr) shared_bytes_ -= kBufferTiers[tier];
@@ -185,7 +191,7 @@ void BufferPool::Impl::deallocate(std::byte* data, std::size_t capacity) const n
   // malloc keeps freed blocks resident below a threshold that it raises up to 32 MiB as it goes, and malloc_trim()
   // leaves the tops of the threads' arenas. The pages are wholly ours, so they can go back to the system first. Without
   // pooling the plain allocation is what is to be compared with.
-  if (alignment == page_size_ && max_retained_ != 0) madvise(data, capacity / page_size_ * page_size_, MADV_DONTNEED);
+  if (alignment == page_size_ && pooling_) madvise(data, capacity / page_size_ * page_size_, MADV_DONTNEED);
   ::operator delete(data, std::align_val_t(alignment));
 }
 
@@ -227,7 +233,7 @@ bool BufferPool::Impl::keep_shared(std::byte* data, std::size_t tier) noexcept {
 
 void BufferPool::Impl::keep_or_free(ThreadCache* cache, std::byte* data, std::size_t tier) noexcept {
   if (cache != nullptr && cache->push(tier, data)) return;
-  if (max_retained_ != 0) {
+  if (pooling_) {
     const std::lock_guard lock(mutex_);
     const std::size_t missing = cache != nullptr ? cache->missing_allowance(tier) : ThreadCache::kNever;
     // Half the cap stays with the shared lists, so that idle threads can't hold all of it.
@@ -252,7 +258,7 @@ std::uint64_t BufferPool::Impl::retained_bytes() const noexcept {
 }
 
 void BufferPool::Impl::trim(std::size_t keep_bytes) {
-  std::array<FreeList, kBufferTiers.size()> to_free;
+  Lists to_free;
   {
     const std::lock_guard lock(mutex_);
     std::uint64_t kept = retained_bytes();
@@ -273,9 +279,45 @@ void BufferPool::Impl::trim(std::size_t keep_bytes) {
       }
     }
   }
-  for (std::size_t tier = 0; tier < to_free.size(); ++tier) {
-    while (std::byte* data = to_free[tier].pop()) deallocate(data, kBufferTiers[tier]);
+  free_all(to_free);
+}
+
+void BufferPool::Impl::free_all(Lists& lists) const noexcept {
+  for (std::size_t tier = 0; tier < lists.size(); ++tier) {
+    while (std::byte* data = lists[tier].pop()) deallocate(data, kBufferTiers[tier]);
   }
+}
+
+// What the shared lists may not keep under the new cap goes to `to_free`. Afterwards no thread has an allowance.
+void BufferPool::Impl::empty_caches(Lists& to_free) noexcept {
+  for (const auto& cache : caches_) {
+    lent_allowance_ -= cache->allowance();
+    cache->revoke_allowance();
+  }
+  for (const auto& cache : caches_) {
+    for (std::size_t tier = 0; tier < ThreadCache::kTiers; ++tier) {
+      while (std::byte* data = cache->steal(tier)) {
+        if (!keep_shared(data, tier)) to_free[tier].push(data);
+      }
+    }
+  }
+}
+
+void BufferPool::Impl::set_retained_cap(std::size_t bytes) {
+  if (!pooling_) return;
+  Lists to_free;
+  {
+    const std::lock_guard lock(mutex_);
+    if (bytes >= std::exchange(max_retained_, bytes)) return;
+    for (std::size_t tier = kBufferTiers.size(); tier-- > 0;) {
+      while (shared_bytes_ > bytes && !shared_[tier].empty()) {
+        to_free[tier].push(shared_[tier].pop());
+        shared_bytes_ -= kBufferTiers[tier];
+      }
+    }
+    empty_caches(to_free);
+  }
+  free_all(to_free);
 }
 
 BufferPool::Statistics BufferPool::Impl::statistics() const {
@@ -312,6 +354,7 @@ BufferPool::Statistics BufferPool::Impl::statistics() const {
   }
   result.bytes_in_use += oversize_bytes - std::min(oversize_bytes, oversize_returned_bytes);
   result.bytes_acquired += oversize_bytes;
+  result.retained_cap = max_retained_;
   result.high_water_bytes = static_cast<std::uint64_t>(high_water_);
   return result;
 }
@@ -374,6 +417,9 @@ void BufferPool::release(std::byte* data, std::size_t capacity, int tier) noexce
 
 void BufferPool::trim(std::size_t keep_bytes) {
   impl_->trim(keep_bytes);
+}
+void BufferPool::set_retained_cap(std::size_t bytes) {
+  impl_->set_retained_cap(bytes);
 }
 BufferPool::Statistics BufferPool::statistics() const {
   return impl_->statistics();

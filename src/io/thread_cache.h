@@ -119,12 +119,16 @@ class alignas(128) ThreadCache {
   std::size_t missing_allowance(std::size_t tier) const noexcept {
     if (tier >= kTiers || used_[tier] == kSlots) return kNever;
     const std::size_t needed = bytes_ + kBufferTiers[tier];
-    if (needed <= allowance_) return 0;
-    return needed <= kMaxBytes ? needed - allowance_ : kNever;
+    const std::size_t allowed = allowance();
+    if (needed <= allowed) return 0;
+    return needed <= kMaxBytes ? needed - allowed : kNever;
   }
   static constexpr std::size_t kNever = ~std::size_t{0};
-  void allow(std::size_t bytes) noexcept { allowance_ += bytes; }
-  std::size_t allowance() const noexcept { return allowance_; }
+  /// Owner, under the pool's lock.
+  void allow(std::size_t bytes) noexcept { allowance_.store(allowance() + bytes, std::memory_order_relaxed); }
+  std::size_t allowance() const noexcept { return allowance_.load(std::memory_order_relaxed); }
+  /// Any thread, under the pool's lock. Where the owner is just giving a buffer back, that one may still be kept.
+  void revoke_allowance() noexcept { allowance_.store(0, std::memory_order_relaxed); }
 
   /// Any thread, under the pool's lock: takes one buffer of the tier; null where there is none.
   std::byte* steal(std::size_t tier) noexcept;
@@ -138,7 +142,7 @@ class alignas(128) ThreadCache {
   // Counts holes left by steal() as used, until pop() passes over them.
   std::array<std::size_t, kTiers> used_{};
   std::size_t bytes_ = 0;
-  std::size_t allowance_ = 0;
+  std::atomic<std::size_t> allowance_{0};
   std::array<std::array<std::atomic<std::byte*>, kSlots>, kTiers> slots_{};
 };
 

@@ -17,6 +17,7 @@
 #include "freightliner/http/retry_policy.h"
 #include "freightliner/io/buffer_pool.h"
 #include "freightliner/oci/platform.h"
+#include "freightliner/runtime/memory_governor.h"
 #include "freightliner/runtime/progress.h"
 #include "freightliner/runtime/worker_pool.h"
 #include "freightliner/transport/image_destination.h"
@@ -97,6 +98,7 @@ struct CopyServices {
   BlobLedger& ledger;  ///< of the destination and this run
   BandwidthLimiter& bandwidth;
   io::BufferPool& buffers;
+  runtime::MemoryGovernor& memory;  ///< of those buffers
   Clock& clock;
   runtime::Progress& progress;
   http::RetryPolicy retry;

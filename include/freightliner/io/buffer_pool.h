@@ -13,6 +13,14 @@ namespace freightliner::io {
 inline constexpr std::array<std::size_t, 9> kBufferTiers = {1 * kKiB, 4 * kKiB, 16 * kKiB, 64 * kKiB, 256 * kKiB,
                                                             1 * kMiB, 4 * kMiB, 16 * kMiB, 50 * kMiB};
 
+/// What a request for `size` bytes gets.
+constexpr std::size_t buffer_capacity(std::size_t size) noexcept {
+  for (const std::size_t tier : kBufferTiers) {
+    if (size <= tier) return tier;
+  }
+  return size;
+}
+
 /// Sizes by purpose.
 inline constexpr std::size_t kNetworkBufferSize = 64 * kKiB;
 inline constexpr std::size_t kMaxCopyBufferSize = 1 * kMiB;
@@ -60,7 +68,7 @@ class BufferPool {
  public:
   struct Options {
     /// Bytes kept for reuse over all tiers, thread caches and shared lists together: a hard bound. What comes back
-    /// beyond it is freed.
+    /// beyond it is freed. See also set_retained_cap().
     std::size_t max_retained_bytes = 64 * kMiB;
     /// Off: every acquire allocates and every return frees (for comparison).
     bool pooling = true;
@@ -77,6 +85,7 @@ class BufferPool {
     std::uint64_t oversize = 0;      ///< requests above the top tier
     std::uint64_t bytes_in_use = 0;  ///< capacity on loan, oversize included
     std::uint64_t bytes_retained = 0;
+    std::uint64_t retained_cap = 0;      ///< the most that may be kept now; 0 without pooling
     std::uint64_t high_water_bytes = 0;  ///< the most that was on loan at one time
     std::uint64_t bytes_acquired = 0;    ///< capacity handed out since the start
   };
@@ -92,6 +101,10 @@ class BufferPool {
   /// Frees kept buffers, shared ones and large ones first, then those in any thread's cache, until at most `keep_bytes`
   /// are kept. The memory of large ones goes back to the system. May run beside every other call.
   void trim(std::size_t keep_bytes = 0);
+  /// Changes Options::max_retained_bytes. Where it falls, all thread caches are emptied and what is above the new cap
+  /// is freed; a buffer that another thread is giving back in this very moment may stay beyond it until it is used
+  /// again. Nothing without pooling. May run beside every other call.
+  void set_retained_cap(std::size_t bytes);
   /// Sums what the threads have counted: exact while no other thread uses the pool, else each figure is one that it had
   /// during the call. The high-water mark is exact at all times, but that a return which runs at the same time as an
   /// acquire may count as before or after it.

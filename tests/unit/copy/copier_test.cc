@@ -18,7 +18,7 @@ using test::MemorySource;
 
 class CopierTest : public ::testing::Test {
  protected:
-  CopyServices services(BlobLedger& ledger) {
+  CopyServices services(BlobLedger& ledger, runtime::MemoryGovernor* memory = nullptr) {
     return {.workers = workers_,
             .sessions = sessions_,
             .helpers = 3,
@@ -26,6 +26,7 @@ class CopierTest : public ::testing::Test {
             .ledger = ledger,
             .bandwidth = bandwidth_,
             .buffers = buffers_,
+            .memory = memory != nullptr ? *memory : memory_,
             .clock = clock_,
             .progress = progress_,
             .retry = {},
@@ -60,6 +61,8 @@ class CopierTest : public ::testing::Test {
   runtime::WorkerPool workers_{3};
   io::BufferPool buffers_;
   test::ManualClock clock_;
+  runtime::MemoryGovernor memory_{
+      buffers_, clock_, {.budget = {64 * kMiB, runtime::BudgetSource::kOption}, .interval = {}}};
   BandwidthLimiter bandwidth_{clock_, std::nullopt, {}};
   runtime::Progress progress_;
   std::stop_source stop_;
@@ -68,6 +71,30 @@ class CopierTest : public ::testing::Test {
   MemorySource source_{from_, "v1"};
   MemoryDestination destination_{to_, "v2"};
 };
+
+TEST_F(CopierTest, EveryBlobReservesItsMemory) {
+  add_index({"amd64", "arm64"}, "v1");
+  const auto report = copy();
+  ASSERT_TRUE(report) << report.error().describe();
+  const auto statistics = memory_.statistics();
+  EXPECT_EQ(statistics.reservations, report->blobs_copied);
+  EXPECT_EQ(statistics.reserved_bytes, 0U);
+  EXPECT_GE(statistics.reserved_high_water_bytes, 3 * 16 * kKiB + runtime::kTransferOverhead);
+}
+
+TEST_F(CopierTest, CopiesWithTheSmallestQueues) {
+  runtime::MemoryGovernor little(buffers_, clock_, {.budget = {1, runtime::BudgetSource::kOption}, .interval = {}});
+  const auto config = from_.add_blob("{}", std::string(oci::kOciConfig));
+  const auto layer = from_.add_blob(std::string(3 * kMiB, 'x'));
+  const auto image = from_.add_manifest(MemoryRepository::image_json(config, {layer}), oci::kOciManifest, "v1");
+  BlobLedger ledger;
+  http::Caller caller{session_, stop_.get_token()};
+  const auto report = Copier(services(ledger, &little)).copy(caller, source_, destination_, {});
+  ASSERT_TRUE(report) << report.error().describe();
+  EXPECT_EQ(report->digest, image.digest());
+  EXPECT_EQ(to_.blobs, from_.blobs);
+  EXPECT_LE(buffers_.statistics().high_water_bytes, 3 * 16 * kKiB);
+}
 
 TEST_F(CopierTest, WritesBlobsThenChildrenThenTheTagLast) {
   const auto root = add_index({"amd64", "arm64"}, "v1");

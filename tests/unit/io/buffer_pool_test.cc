@@ -166,6 +166,54 @@ TEST(BufferPool, NeverKeepsMoreThanTheCap) {
   }
 }
 
+TEST(BufferPool, ALowerCapHoldsForAllThatIsKept) {
+  for (const std::size_t cap : {std::size_t{0}, 256 * kKiB, 1 * kMiB, 20 * kMiB}) {
+    BufferPool pool({.max_retained_bytes = 64 * kMiB});
+    std::latch filled(1);
+    std::latch lowered(1);
+    std::jthread other([&] {  // has a cache of its own
+      for (int i = 0; i < 4; ++i) pool.acquire(256 * kKiB).reset();
+      filled.count_down();
+      lowered.wait();
+      for (int i = 0; i < 4; ++i) pool.acquire(256 * kKiB).reset();
+    });
+    filled.wait();
+    {
+      std::vector<PooledBuffer> held;
+      for (int i = 0; i < 20; ++i) held.push_back(pool.acquire(kMiB));
+    }
+    pool.set_retained_cap(cap);
+    EXPECT_LE(pool.statistics().bytes_retained, cap);
+    EXPECT_EQ(pool.statistics().retained_cap, cap);
+    lowered.count_down();
+    other.join();
+    {
+      std::vector<PooledBuffer> held;
+      for (int i = 0; i < 20; ++i) held.push_back(pool.acquire(64 * kKiB));
+    }
+    EXPECT_LE(pool.statistics().bytes_retained, cap);
+    pool.set_retained_cap(64 * kMiB);
+    pool.acquire(16 * kMiB).reset();
+    EXPECT_EQ(pool.statistics().tiers[7].retained, 1U);
+  }
+}
+
+TEST(BufferPool, WithoutPoolingACapChangesNothing) {
+  BufferPool pool({.pooling = false});
+  pool.set_retained_cap(64 * kMiB);
+  pool.acquire(kMiB).reset();
+  EXPECT_EQ(pool.statistics().bytes_retained, 0U);
+  EXPECT_EQ(pool.statistics().retained_cap, 0U);
+}
+
+TEST(BufferPool, CapacityIsThatOfTheTier) {
+  EXPECT_EQ(buffer_capacity(0), kKiB);
+  EXPECT_EQ(buffer_capacity(kKiB + 1), 4 * kKiB);
+  EXPECT_EQ(buffer_capacity(100 * kKiB), 256 * kKiB);
+  EXPECT_EQ(buffer_capacity(50 * kMiB), 50 * kMiB);
+  EXPECT_EQ(buffer_capacity(50 * kMiB + 1), 50 * kMiB + 1);
+}
+
 TEST(BufferPool, IdleThreadsLeaveHalfTheCapToTheSharedLists) {
   BufferPool pool({.max_retained_bytes = 8 * kMiB});
   constexpr int kThreads = 16;

@@ -207,6 +207,7 @@ Traffic random_traffic(BufferPool& pool, unsigned seed, std::mutex& mutex, std::
       held.pop_back();
     }
     if (i % 500 == 0) pool.trim(kMiB);
+    if (i % 700 == 0) pool.set_retained_cap((1 + seed % 16) * kMiB);
   }
   return traffic;
 }
