@@ -101,6 +101,7 @@ class Engine::Impl {
                 .helpers = request.jobs - 1,
                 .slots = slots,
                 .ledger = ledger,
+                .recompressions = recompressions,
                 .bandwidth = bandwidth,
                 .buffers = buffers,
                 .clock = services.clock,
@@ -118,6 +119,7 @@ class Engine::Impl {
   io::BufferPool buffers;
   copy::TransferSlots slots;
   copy::BlobLedger ledger;
+  copy::RecompressionLedger recompressions;
   copy::BandwidthLimiter bandwidth;
   copy::WorkerSessions sessions;
   http::Session own_session;

@@ -153,7 +153,7 @@ constexpr std::uint64_t kBaseMemory = 24 * kMiB;
 Status fit_into_memory(const Settings& settings, RunRequest& request) {
   if (!settings.has("max-memory")) return {};
   const std::uint64_t budget = settings.size("max-memory");
-  const std::uint64_t per_transfer = kChunksPerQueue * request.buffer_size;
+  const std::uint64_t per_transfer = kChunksPerQueue * request.buffer_size + request.codec_memory;
   if (budget < kBaseMemory + per_transfer) {
     return usage_at(settings, "max-memory",
                     fmt::format("{} is too little: one transfer with its buffers needs {}", format_bytes(budget),

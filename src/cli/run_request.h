@@ -31,7 +31,8 @@ struct RunRequest {
   std::map<std::string, std::uint64_t> bandwidth_by_host = {};  ///< by registry
   std::uint64_t upload_chunk_size = 0;                          ///< 0: one request per blob
   std::size_t buffer_size = 0;
-  Duration timeout{0};  ///< 0: none
+  std::uint64_t codec_memory = 0;  ///< what recompressing one layer takes besides
+  Duration timeout{0};             ///< 0: none
 };
 
 /// Reads connection and pace. Errors: kUsage.

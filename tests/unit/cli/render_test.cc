@@ -79,14 +79,14 @@ TEST(Render, ADryRunIsATableAndALine) {
       {.kind = PlannedItem::Kind::kTag, .action = PlannedItem::Action::kWrite, .name = "3.20\x1b[2J", .media_type = ""},
   };
   EXPECT_EQ(render_text(report, kNames),
-            "ACTION   KIND            SIZE  NAME\n"
-            "copy     blob         2.0 MiB  " +
+            "ACTION     KIND            SIZE  NAME\n"
+            "copy       blob         2.0 MiB  " +
                 kDigest +
                 "\n"
-                "write    manifest       700 B  " +
+                "write      manifest       700 B  " +
                 kDigest +
                 "\n"
-                "write    tag                -  3.20\\x1b[2J\n" +
+                "write      tag                -  3.20\\x1b[2J\n" +
                 kDigest +
                 " planned docker://docker.io/library/alpine:3.20 → oci:out:3.20: 3 blobs to copy (12.3 MiB), 1 to "
                 "mount, 2 already there, 1 manifest and 1 tag to write\n");
