@@ -60,14 +60,13 @@ std::string plural(std::uint64_t count, std::string_view word) {
   return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
 }
 
-// "2 recompressed (12.3 MiB before)"; what they come to, a dry run can't tell.
+// "2 of them recompressed (12.3 MiB before)". What they come to, a dry run can't tell: it counts them apart.
 std::string recompressed(const CopyReport& report) {
-  const bool planned = report.status == CopyReport::Status::kPlanned;
-  return fmt::format(
-      "{} {} ({}{})",
-      planned ? plural(report.blobs_recompressed, "layer") : fmt::format("{}", report.blobs_recompressed),
-      planned ? "to recompress" : "of them recompressed", format_bytes(report.bytes_recompressed),
-      planned ? "" : " before");
+  const std::string before = format_bytes(report.bytes_recompressed);
+  if (report.status != CopyReport::Status::kPlanned) {
+    return fmt::format("{} of them recompressed ({} before)", report.blobs_recompressed, before);
+  }
+  return fmt::format("{} to recompress ({})", plural(report.blobs_recompressed, "layer"), before);
 }
 
 // "3 blobs copied (12.3 MiB), 1 mounted, 2 already there"

@@ -93,9 +93,16 @@ Result<std::unique_ptr<Compressor>> make_compressor(const CompressionSettings& s
 }
 
 std::uint64_t codec_memory(const CompressionSettings& settings, unsigned threads) noexcept {
-  if (settings.compression == Compression::kGzip) return 8 * kMiB + 512 * kKiB;  // zlib's, and a zstd window of 8 MiB
-  const std::uint64_t per_thread = settings.level <= 9 ? 10 * kMiB : settings.level <= 15 ? 56 * kMiB : 96 * kMiB;
-  return 16 * kMiB + std::max(threads, 1U) * per_thread;
+  if (settings.compression == Compression::kGzip) return 9 * kMiB;  // zlib's, and the window of a zstd source
+  struct Take {
+    int most;  // level
+    std::uint64_t shared;
+    std::uint64_t per_thread;
+  };
+  constexpr Take kTakes[] = {
+      {3, 8 * kMiB, 6 * kMiB}, {9, 8 * kMiB, 17 * kMiB}, {16, 8 * kMiB, 70 * kMiB}, {19, 24 * kMiB, 98 * kMiB}};
+  const Take* const take = std::ranges::find_if(kTakes, [&](const Take& each) { return settings.level <= each.most; });
+  return take->shared + std::max(threads, 1U) * take->per_thread;
 }
 
 }  // namespace freightliner::io

@@ -66,7 +66,8 @@ Result<std::unique_ptr<Decompressor>> make_decompressor(Compression compression)
 /// `threads`: zstd's own, besides the caller's, at least 1. Errors: kInternal; kUsage for kNone.
 Result<std::unique_ptr<Compressor>> make_compressor(const CompressionSettings& settings, unsigned threads);
 
-/// What a compressor and a decompressor of a usual stream take at most, in bytes (measured; bench/recompress).
+/// What a compressor and a decompressor of a usual stream take at most, in bytes, as ZSTD_sizeof_CCtx() tells it for
+/// libzstd 1.5.4. `settings` as parse() makes them.
 std::uint64_t codec_memory(const CompressionSettings& settings, unsigned threads) noexcept;
 
 }  // namespace freightliner::io

@@ -112,10 +112,10 @@ TEST_P(Codecs, RoundTripsWhateverThePieces) {
 
 TEST_P(Codecs, TheNumberOfThreadsDoesNotShow) {
   const CompressionSettings setting = settings(GetParam());
-  const std::string text = words(9 << 20);  // several jobs
+  const std::string text = words(5 << 20);  // several jobs
   const auto one = pack(setting, text, {{300'000, 7}, {1000, 200'000}}, 1);
   ASSERT_TRUE(one) << one.error().describe();
-  for (const unsigned threads : {0U, 2U, 3U, 8U}) {
+  for (const unsigned threads : {0U, 2U, 8U}) {
     const auto several = pack(setting, text, {}, threads);
     ASSERT_TRUE(several) << several.error().describe();
     EXPECT_TRUE(*several == *one) << threads << " threads give other bytes";
