@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "cli/run_credentials.h"
@@ -52,6 +53,27 @@ Status parse_tags(const Settings& settings, bool docker, copy::CopyOptions& opti
   return {};
 }
 
+// zstd's own for one layer: besides them one thread unpacks, and other layers are under way.
+unsigned codec_threads() {
+  constexpr unsigned kMost = 4;
+  return std::clamp(std::thread::hardware_concurrency() / 2, 1U, kMost);
+}
+
+Status parse_recompress(const Settings& settings, copy::CopyOptions& options) {
+  options.allow_digest_change = settings.on("allow-digest-change");
+  if (!settings.has("recompress")) {
+    if (!options.allow_digest_change) return {};
+    return usage_at(settings, "allow-digest-change", "digests change with --recompress only, and there is none");
+  }
+  auto parsed = io::CompressionSettings::parse(settings.text("recompress"));
+  if (!parsed) return fail(std::move(parsed).error().with_context(settings.where("recompress")));
+  options.recompress = copy::RecompressOptions{*parsed, codec_threads()};
+  if (!options.referrers || options.allow_digest_change) return {};
+  return usage_at(settings, "recompress",
+                  "--referrers brings signatures of the digests that the source has, and the destination gets others: "
+                  "sign again there, or add --allow-digest-change to bring them all the same");
+}
+
 const std::optional<oci::Digest>& digest_of(const transport::ImageName& name) {
   return name.reference ? name.reference->digest : name.digest;
 }
@@ -66,20 +88,25 @@ Status read_copy_options(const Settings& settings, copy::CopyOptions& options) {
                                              : copy::Overwrite::kChanged;
   options.dry_run = settings.on("dry-run");
   options.referrers = settings.on("referrers");
-  return {};
+  return parse_recompress(settings, options);
 }
 
-Status settle_destination(const transport::ImageName& source, transport::ImageName& destination, bool picks_platforms) {
+std::uint64_t codec_memory_of(const copy::CopyOptions& options) noexcept {
+  return options.recompress ? io::codec_memory(options.recompress->settings, options.recompress->threads) : 0;
+}
+
+Status settle_destination(const transport::ImageName& source, transport::ImageName& destination, bool digest_changes) {
   const auto& wanted = digest_of(source);
   const auto& pinned = digest_of(destination);
-  if (wanted && pinned && *wanted != *pinned && !picks_platforms) {
+  if (wanted && pinned && *wanted != *pinned && !digest_changes) {
     return fail(ErrorCode::kUsage,
                 fmt::format("DST is named by digest {}, but SRC by {}", pinned->to_string(), wanted->to_string()));
   }
   const bool open = destination.reference && destination.reference->tag_defaulted && !pinned;
   if (!open || !wanted) return {};
-  if (picks_platforms) {
-    return fail(ErrorCode::kUsage, "with --platform the image gets another digest than SRC: name a tag in DST");
+  if (digest_changes) {
+    return fail(ErrorCode::kUsage,
+                "with --platform and --recompress the image gets another digest than SRC: name a tag in DST");
   }
   destination.reference->tag.clear();
   destination.reference->tag_defaulted = false;
@@ -87,13 +114,37 @@ Status settle_destination(const transport::ImageName& source, transport::ImageNa
   return {};
 }
 
+namespace {
+
+// A digest stands for bytes, and these are to become others.
+Status check_digests(const Settings& settings, const CopyRequest& request) {
+  if (!request.options.recompress) return {};
+  if (const auto& pinned = digest_of(request.destination)) {
+    return usage_at(settings, "recompress",
+                    fmt::format("DST is named by digest {}, and what is written gets a digest of its own: name a tag",
+                                pinned->to_string()));
+  }
+  if (const auto& wanted = digest_of(request.source); wanted && !request.options.allow_digest_change) {
+    return usage_at(settings, "recompress",
+                    fmt::format("SRC is named by digest {}, which the destination would not have: leave --recompress "
+                                "out, or add --allow-digest-change",
+                                wanted->to_string()));
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<CopyRequest> make_copy_request(const Settings& settings, const std::vector<std::string>& operands,
                                       const EnvironmentLookup& environment, int standard_input) {
   CopyRequest request;
   FL_CHECK(parse_names(operands, request));
   FL_CHECK(read_copy_options(settings, request.options));
   FL_CHECK(parse_tags(settings, request.destination.kind == transport::TransportKind::kDocker, request.options));
-  FL_CHECK(settle_destination(request.source, request.destination, !request.options.platforms.empty()));
+  FL_CHECK(check_digests(settings, request));
+  const bool digest_changes = !request.options.platforms.empty() || request.options.recompress;
+  FL_CHECK(settle_destination(request.source, request.destination, digest_changes));
+  request.codec_memory = codec_memory_of(request.options);
   FL_CHECK(read_run_request(settings, environment, request));
   // Last: it may wait for standard input.
   const auto side = [](const transport::ImageName& name) {

@@ -25,8 +25,11 @@ Result<CopyRequest> make_copy_request(const Settings& settings, const std::vecto
 /// kUsage.
 Status read_copy_options(const Settings& settings, copy::CopyOptions& options);
 
+/// What one transfer takes for recompressing, in bytes; 0 where nothing is recompressed.
+std::uint64_t codec_memory_of(const copy::CopyOptions& options) noexcept;
+
 /// Where a source and a destination as parsed leave something open: a destination without tag and digest gets the
 /// digest that the source is named by. Errors: kUsage where the two can't go together.
-Status settle_destination(const transport::ImageName& source, transport::ImageName& destination, bool picks_platforms);
+Status settle_destination(const transport::ImageName& source, transport::ImageName& destination, bool digest_changes);
 
 }  // namespace freightliner::cli

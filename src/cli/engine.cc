@@ -106,6 +106,7 @@ class Engine::Impl {
                 .helpers = request.jobs - 1,
                 .slots = slots,
                 .ledger = ledger,
+                .recompressions = recompressions,
                 .bandwidth = bandwidth,
                 .buffers = buffers,
                 .memory = memory,
@@ -125,6 +126,7 @@ class Engine::Impl {
   runtime::MemoryGovernor memory;
   copy::TransferSlots slots;
   copy::BlobLedger ledger;
+  copy::RecompressionLedger recompressions;
   copy::BandwidthLimiter bandwidth;
   copy::WorkerSessions sessions;
   http::Session own_session;

@@ -13,6 +13,7 @@ constexpr std::string_view kRegctl = "regctl";
 
 constexpr std::string_view kByteExact =
     "images are copied byte for byte here: manifests and layers keep their form and digests";
+constexpr std::string_view kRecompress = "use --recompress zstd[:LEVEL]|gzip[:LEVEL]";
 constexpr std::string_view kWholeImage = "all platforms are copied here, unless --platform picks some";
 constexpr std::string_view kNoSigning =
     "freightliner does not sign; sign with cosign, and take signatures along with --referrers";
@@ -30,7 +31,8 @@ constexpr std::string_view kNoToken =
 constexpr std::string_view kInsecure = "use --insecure-tls HOST, or --plain-http HOST for a registry without TLS";
 constexpr std::string_view kPlatform = "use --platform OS/ARCH[/VARIANT]";
 constexpr std::string_view kAnonymous = "use --authfile with a file that does not have the registry";
-constexpr std::string_view kSharedBlobs = "a layout keeps its own blobs here; layouts that share them are an oci-tree: of replicate-tree";
+constexpr std::string_view kSharedBlobs =
+    "a layout keeps its own blobs here; layouts that share them are an oci-tree: of replicate-tree";
 constexpr std::string_view kNoDaemon = "docker-daemon: is not supported; use a registry, oci: or oci-archive:";
 constexpr std::string_view kNoEncryption = "encrypted images are copied as they are, and not encrypted or decrypted";
 constexpr std::string_view kQuiet = "use --progress none, and --log-level error";
@@ -65,13 +67,13 @@ constexpr ForeignName kFlags[] = {
     {"--override-variant", kSkopeo, kPlatform},
     {"--format", kSkopeo, kByteExact},
     {"-f", kSkopeo, kByteExact},
-    {"--preserve-digests", kSkopeo, "there is no need for it here, digests are always kept"},
+    {"--preserve-digests", kSkopeo, "there is no need for it here, digests are kept unless --recompress is given"},
     {"--digestfile", kSkopeo, kDigestOutput},
-    {"--dest-compress", kSkopeo, kByteExact},
-    {"--dest-compress-format", kSkopeo, kByteExact},
-    {"--dest-compress-level", kSkopeo, kByteExact},
+    {"--dest-compress", kSkopeo, kRecompress},
+    {"--dest-compress-format", kSkopeo, kRecompress},
+    {"--dest-compress-level", kSkopeo, kRecompress},
     {"--dest-decompress", kSkopeo, kByteExact},
-    {"--dest-force-compress-format", kSkopeo, kByteExact},
+    {"--dest-force-compress-format", kSkopeo, kRecompress},
     {"--dest-oci-accept-uncompressed-layers", kSkopeo, kByteExact},
     {"--dest-precompute-digests", kSkopeo, "there is no need for it here, what is there is never sent"},
     {"--remove-signatures", kSkopeo, "there is no need for it here, signatures are copied only with --referrers"},

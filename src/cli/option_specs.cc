@@ -44,6 +44,17 @@ constexpr OptionSpec kOptions[] = {
      .commands = kCopyingCommands,
      .help = "Take along what refers to the image: signatures, attestations, SBOMs (referrers API, fallback tag, and "
              "cosign's .sig, .att and .sbom tags)."},
+    {.name = "recompress",
+     .value_name = "zstd|gzip[:LEVEL]",
+     .commands = kCopyingCommands,
+     .default_text = "layers keep their bytes",
+     .help = "Write layers in this compression: zstd:1 to 19 (3), gzip:1 to 9 (6). Layers that have it are copied as "
+             "they are; images with others get new digests and OCI's media types (docs/RECOMPRESS.md)."},
+    {.name = "allow-digest-change",
+     .kind = OptionKind::kSwitch,
+     .commands = kCopyingCommands,
+     .help = "With --recompress: also where SRC names a digest, or where signatures that name the old digests come "
+             "along."},
     // Which repositories and tags
     {.name = "repo",
      .value_name = "NAME",

@@ -48,6 +48,8 @@ std::string_view to_text(PlannedItem::Action action) {
       return "present";
     case PlannedItem::Action::kForeign:
       return "foreign";
+    case PlannedItem::Action::kRecompress:
+      return "recompress";
     case PlannedItem::Action::kWrite:
       return "write";
   }
@@ -58,10 +60,20 @@ std::string plural(std::uint64_t count, std::string_view word) {
   return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
 }
 
+// "2 of them recompressed (12.3 MiB before)". What they come to, a dry run can't tell: it counts them apart.
+std::string recompressed(const CopyReport& report) {
+  const std::string before = format_bytes(report.bytes_recompressed);
+  if (report.status != CopyReport::Status::kPlanned) {
+    return fmt::format("{} of them recompressed ({} before)", report.blobs_recompressed, before);
+  }
+  return fmt::format("{} to recompress ({})", plural(report.blobs_recompressed, "layer"), before);
+}
+
 // "3 blobs copied (12.3 MiB), 1 mounted, 2 already there"
 std::string blob_counts(const CopyReport& report, std::string_view copied, std::string_view mounted) {
   std::string text =
       fmt::format("{} {} ({})", plural(report.blobs_copied, "blob"), copied, format_bytes(report.bytes_copied));
+  if (report.blobs_recompressed > 0) text += ", " + recompressed(report);
   if (report.blobs_mounted > 0) text += fmt::format(", {} {}", report.blobs_mounted, mounted);
   if (report.blobs_present > 0) text += fmt::format(", {} already there", report.blobs_present);
   if (report.blobs_foreign > 0) text += fmt::format(", {} foreign", report.blobs_foreign);
@@ -70,12 +82,12 @@ std::string blob_counts(const CopyReport& report, std::string_view copied, std::
 }
 
 std::string plan_table(const std::vector<PlannedItem>& plan) {
-  std::string text = fmt::format("{:<8} {:<9} {:>10}  {}\n", "ACTION", "KIND", "SIZE", "NAME");
+  std::string text = fmt::format("{:<10} {:<9} {:>10}  {}\n", "ACTION", "KIND", "SIZE", "NAME");
   for (const PlannedItem& item : plan) {
     // A tag has no size of its own.
     const std::string size = item.kind == PlannedItem::Kind::kTag ? "-" : format_bytes(item.size);
     text +=
-        fmt::format("{:<8} {:<9} {:>10}  {}\n", to_text(item.action), to_text(item.kind), size, printable(item.name));
+        fmt::format("{:<10} {:<9} {:>10}  {}\n", to_text(item.action), to_text(item.kind), size, printable(item.name));
   }
   return text;
 }
@@ -139,12 +151,14 @@ std::string render_json(const CopyReport& report, const CopyNames& names) {
   line["source"] = names.source;
   line["destination"] = names.destination;
   line["bytes"] = report.bytes_copied;
+  line["bytes_recompressed"] = report.bytes_recompressed;
   Json& blobs = line["blobs"];
   blobs["total"] = report.blobs_total;
   blobs["copied"] = report.blobs_copied;
   blobs["mounted"] = report.blobs_mounted;
   blobs["present"] = report.blobs_present;
   blobs["foreign"] = report.blobs_foreign;
+  blobs["recompressed"] = report.blobs_recompressed;
   line["manifests_written"] = report.manifests_written;
   line["tags_written"] = report.tags_written;
   line["referrers"] = report.referrers;

@@ -150,10 +150,11 @@ Status take_bandwidth(RunRequest& request, const std::string& registry, std::str
 Status parse_memory(const Settings& settings, RunRequest& request) {
   if (!settings.has("max-memory")) return {};
   request.max_memory = settings.size("max-memory");
-  if (*request.max_memory >= runtime::kSmallestBudget) return {};
+  const std::uint64_t smallest = runtime::kSmallestBudget + request.codec_memory;
+  if (*request.max_memory >= smallest) return {};
   return usage_at(settings, "max-memory",
                   fmt::format("{} is too little: the program with one transfer needs {}",
-                              format_bytes(*request.max_memory), format_bytes(runtime::kSmallestBudget)));
+                              format_bytes(*request.max_memory), format_bytes(smallest)));
 }
 
 Status parse_pace(const Settings& settings, RunRequest& request) {

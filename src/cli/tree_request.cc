@@ -18,10 +18,10 @@ constexpr std::size_t kMaxReposFile = 64 * kMiB;
 constexpr std::string_view kStandardInputFile = "/dev/stdin";
 
 // What makes two runs select, or write, something else.
-constexpr std::array<std::string_view, 17> kSelectingOptions = {
-    "repo",        "repos-file",       "map",           "include-repo", "exclude-repo", "include-tag",
-    "exclude-tag", "skip-digest-tags", "latest",        "latest-by",    "newer-than",   "platform",
-    "referrers",   "overwrite",        "immutable-tag", "delete-extra", "fail-on-empty"};
+constexpr std::array<std::string_view, 18> kSelectingOptions = {
+    "repo",        "repos-file",       "map",           "include-repo", "exclude-repo",  "include-tag",
+    "exclude-tag", "skip-digest-tags", "latest",        "latest-by",    "newer-than",    "platform",
+    "referrers",   "overwrite",        "immutable-tag", "delete-extra", "fail-on-empty", "recompress"};
 
 Result<transport::TreeName> parse_side(const std::string& text, std::string_view role) {
   auto name = transport::TreeName::parse(text);
@@ -125,6 +125,12 @@ Status parse_run(const Settings& settings, replicate::PatternCache& patterns, Tr
   FL_CHECK(read_copy_options(settings, request.options.copy));
   FL_TRY(request.options.immutable_tags, read_patterns(settings, "immutable-tag", patterns, replicate::NameKind::kTag));
   request.options.delete_extra = settings.on("delete-extra");
+  const copy::CopyOptions& copy = request.options.copy;
+  if (request.options.delete_extra && copy.recompress && copy.referrers) {
+    return usage_at(settings, "delete-extra",
+                    "with --recompress no signature's tag names an image of the destination, and each run would delete "
+                    "what --referrers brings: leave one of the three out");
+  }
   FL_TRY(request.options.max_deletes, at(settings, "max-deletes", parse_delete_limit(settings.text("max-deletes"))));
   request.options.fail_fast = settings.on("fail-fast");
   request.checkpoint = settings.text("checkpoint");
@@ -210,6 +216,7 @@ Result<TreeRequest> make_tree_request(const TreeRequestInput& input, replicate::
   if (input.command == kReplicateTreeCommand) FL_CHECK(parse_failed_references(settings, request));
   FL_CHECK(check_report_place(settings));
   request.report = settings.text("report");
+  request.codec_memory = codec_memory_of(request.options.copy);
   FL_CHECK(read_run_request(settings, input.environment, request));
   const auto side = [](const transport::TreeName& name) {
     return CredentialSide{name.to_string(), name.is_registry()};

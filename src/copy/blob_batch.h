@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "copy/blob_mover.h"
@@ -13,8 +14,13 @@ struct BlobCounts {
   std::uint64_t bytes_copied = 0;
 };
 
-/// Moves all blobs of an image, in the calling thread and in workers that are free, and waits for them. The first
-/// failure stops the others; what was moved stays, so that a rerun finds it.
+/// Does something for each of an image's blobs, in the calling thread and in workers that are free, and waits for all
+/// of it. The first failure stops the others, and is the one that is returned; each blob is counted as done.
+Status for_each_blob(http::Caller& caller, const CopyServices& services,
+                     const std::vector<const oci::Descriptor*>& blobs,
+                     const std::function<Status(http::Caller&, std::size_t index)>& body);
+
+/// Moves all blobs of an image. What was moved stays where one fails, so that a rerun finds it.
 Result<BlobCounts> move_blobs(http::Caller& caller, const CopyServices& services, BlobMover& mover,
                               const std::vector<oci::Descriptor>& blobs, BlobMover::Trust trust);
 

@@ -22,6 +22,16 @@ Result<BlobLedger::Claim> BlobLedger::claim_closure(const std::string& place, co
   return claim(closures_, place, digest, stop);
 }
 
+void BlobLedger::note_blob(const std::string& place, const oci::Digest& digest) {
+  {
+    const std::lock_guard lock(mutex_);
+    const std::uint32_t number = number_of(place);
+    std::vector<std::uint32_t>& places = blobs_.entries[digest].places;
+    if (!contains(places, number)) places.push_back(number);
+  }
+  changed_.notify_all();
+}
+
 std::uint32_t BlobLedger::number_of(const std::string& place) {
   const auto [it, inserted] = numbers_.try_emplace(place, static_cast<std::uint32_t>(names_.size()));
   if (inserted) names_.push_back(place);

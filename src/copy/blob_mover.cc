@@ -17,31 +17,15 @@ constexpr std::size_t kMinChunks = 3;
 // A blob up to this size costs little more than the requests for it: it needs no slot.
 constexpr std::uint64_t kSmallBlob = 256 * kKiB;
 
-/// Keeps what it reads to the rate.
-class PacedReader final : public io::BlobReader {
- public:
-  PacedReader(std::unique_ptr<io::BlobReader> inner, BandwidthLimiter& limiter, const BlobMover::Origins& origins,
-              std::stop_token stop)
-      : inner_(std::move(inner)), limiter_(limiter), origins_(origins), stop_(std::move(stop)) {}
-
-  Result<io::Chunk> read() override {
-    FL_TRY(io::Chunk chunk, inner_->read());
-    if (chunk) FL_CHECK(limiter_.take(chunk.size(), host(origins_.source), host(origins_.destination), stop_));
-    return chunk;
-  }
-  std::optional<std::uint64_t> declared_size() const override { return inner_->declared_size(); }
-
- private:
-  static std::string host(const std::optional<registry::MountOrigin>& origin) {
-    return origin ? origin->registry : std::string();
-  }
-  std::unique_ptr<io::BlobReader> inner_;
-  BandwidthLimiter& limiter_;
-  const BlobMover::Origins& origins_;
-  std::stop_token stop_;
-};
+std::string registry_of(const std::optional<registry::MountOrigin>& origin) {
+  return origin ? origin->registry : std::string();
+}
 
 }  // namespace
+
+Route BlobMover::Origins::route() const {
+  return {registry_of(source), registry_of(destination)};
+}
 
 std::string ledger_place(const std::optional<registry::MountOrigin>& destination) {
   return destination ? destination->repository : std::string();
@@ -87,7 +71,7 @@ Result<BlobMover::Try> BlobMover::attempt(http::Caller& caller, const Order& ord
     return Try{Outcome::kCopied, RelayFailure{std::move(reader).error(), RelaySide::kSource}};
   }
   if (!services_.bandwidth.unlimited()) {
-    *reader = std::make_unique<PacedReader>(*std::move(reader), services_.bandwidth, origins_, caller.stop);
+    *reader = std::make_unique<PacedReader>(*std::move(reader), services_.bandwidth, origins_.route(), caller.stop);
   }
   Try result{Outcome::kCopied, relay(**reader, *start.writer, blob, services_.progress)};
   reader->reset();
@@ -113,26 +97,36 @@ Result<BlobMover::Outcome> BlobMover::move(http::Caller& caller, const oci::Desc
 }
 
 Result<BlobMover::Outcome> BlobMover::carry_out(http::Caller& caller, const Order& order) {
-  const oci::Descriptor& blob = order.blob;
+  Outcome outcome = Outcome::kPresent;
+  FL_CHECK(with_retries(services_, caller.stop, order.blob, [&]() -> Result<std::optional<RelayFailure>> {
+    FL_TRY(Try result, attempt(caller, order));
+    outcome = result.outcome;
+    return std::move(result.failure);
+  }));
+  return outcome;
+}
+
+Status with_retries(const CopyServices& services, const std::stop_token& stop, const oci::Descriptor& blob,
+                    const std::function<Result<std::optional<RelayFailure>>()>& attempt) {
   bool integrity_retried = false;
   bool token_retried = false;
   for (int number = 1;; ++number) {
-    FL_TRY(Try result, attempt(caller, order));
-    if (!result.failure) return result.outcome;
-    Error error = std::move(result.failure->error);
+    FL_TRY(std::optional<RelayFailure> failure, attempt());
+    if (!failure) return {};
+    Error error = std::move(failure->error);
     // Wrong bytes may be a fault of the way: they are read once more, and then are what they are.
     if (error.reason() == ErrorReason::kTokenRefused && std::exchange(token_retried, true)) {
       return fail(ErrorCode::kAuthentication, error.describe() + ", and so was a fresh one");
     }
     const bool second_look = error.code() == ErrorCode::kIntegrity && !std::exchange(integrity_retried, true);
-    const bool again = error.retryable() && result.failure->side == RelaySide::kDestination;
+    const bool again = error.retryable() && failure->side == RelaySide::kDestination;
     if (!second_look && !again) return fail(std::move(error));
-    const auto delay = services_.retry.next_delay(number, error.retry_after(), random_unit());
+    const auto delay = services.retry.next_delay(number, error.retry_after(), random_unit());
     if (!delay) return fail(std::move(error).with_context(fmt::format("gave up after {} attempts", number)));
-    services_.log.info("blob {}: {}; trying again in {}", blob.digest.to_string(), error.describe(),
-                       format_duration(*delay));
-    services_.progress.retries.fetch_add(1, std::memory_order_relaxed);
-    if (!services_.clock.sleep_for(*delay, caller.stop)) return fail(ErrorCode::kCancelled, "stopped");
+    services.log.info("blob {}: {}; trying again in {}", blob.digest.to_string(), error.describe(),
+                      format_duration(*delay));
+    services.progress.retries.fetch_add(1, std::memory_order_relaxed);
+    if (!services.clock.sleep_for(*delay, stop)) return fail(ErrorCode::kCancelled, "stopped");
   }
 }
 

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <functional>
+
+#include "copy/paced_reader.h"
 #include "copy/relay.h"
 #include "freightliner/copy/copier.h"
 
@@ -18,6 +21,7 @@ class BlobMover {
   struct Origins {
     std::optional<registry::MountOrigin> source;
     std::optional<registry::MountOrigin> destination;
+    Route route() const;
   };
 
   BlobMover(const CopyServices& services, transport::ImageSource& source, transport::ImageDestination& destination,
@@ -55,6 +59,12 @@ class BlobMover {
   transport::ImageDestination& destination_;
   Origins origins_;
 };
+
+/// Tries until a transfer is through: again after a temporary failure of the destination, by the retry policy (a broken
+/// source was already resumed), and once more after wrong bytes. `attempt` returns nullopt when it is done; its errors
+/// are not tried again.
+Status with_retries(const CopyServices& services, const std::stop_token& stop, const oci::Descriptor& blob,
+                    const std::function<Result<std::optional<RelayFailure>>()>& attempt);
 
 /// The name of a destination in the ledger: repositories of a registry differ, all else has one store for its blobs.
 std::string ledger_place(const std::optional<registry::MountOrigin>& destination);

@@ -26,17 +26,21 @@ Result<CopyReport> CopyRun::execute(http::Caller& caller) {
   // compared.
   FL_TRY(const auto resolved, resolve_source(caller, targets));
   if (resolved) {
-    FL_CHECK(check_pinned(resolved->digest));
+    if (!options_.recompress) FL_CHECK(check_pinned(resolved->digest));
     const bool nothing_to_write = to_write(targets, resolved->digest).empty();
     if (tag_kept_) return report_of(CopyReport::Status::kSkipped, *resolved);
-    if (nothing_to_write && !options_.referrers) return report_of(CopyReport::Status::kUnchanged, *resolved);
+    if (nothing_to_write && !options_.referrers) return unchanged(*resolved, targets);
   }
   FL_TRY(const oci::RawManifest root, read_root(caller));
-  FL_CHECK(check_pinned(root.digest()));
+  if (!options_.recompress) FL_CHECK(check_pinned(root.digest()));
   const std::vector<const Target*> due = to_write(targets, root.digest());
   if (tag_kept_) return report_of(CopyReport::Status::kSkipped, root.descriptor());
-  if (due.empty() && !options_.referrers) return report_of(CopyReport::Status::kUnchanged, root.descriptor());
-  return copy_closure(caller, root, due);
+  if (due.empty() && !options_.referrers) return unchanged(root.descriptor(), targets);
+  if (!options_.recompress) return copy_closure(caller, root, due);
+  if (!due.empty()) return copy_recompressed(caller, root, due);
+  FL_TRY(CopyReport report, copy_closure(caller, root, due));
+  report.digest = unchanged(root.descriptor(), targets).digest;
+  return report;
 }
 
 Result<std::vector<CopyRun::Target>> CopyRun::read_targets(http::Caller& caller) {
@@ -46,13 +50,35 @@ Result<std::vector<CopyRun::Target>> CopyRun::read_targets(http::Caller& caller)
   }
   std::vector<Target> targets;
   for (std::string& tag : tags) {
-    std::optional<oci::Descriptor> current;
-    if (!options_.known.tag_is_absent || tag != destination_.tag()) {
-      FL_TRY(current, destination_.resolve(caller, tag));
+    if (options_.known.tag_is_absent && tag == destination_.tag()) {
+      targets.push_back({std::move(tag), std::nullopt});
+      continue;
     }
-    targets.push_back({std::move(tag), std::move(current)});
+    FL_TRY(Target target, read_target(caller, std::move(tag)));
+    targets.push_back(std::move(target));
   }
   return targets;
+}
+
+Result<CopyRun::Target> CopyRun::read_target(http::Caller& caller, std::string tag) {
+  // What was recompressed says so in the manifest itself. By a pinned digest there is nothing to be found out.
+  if (!options_.recompress || (tag.empty() && destination_.pinned_digest())) {
+    FL_TRY(auto current, destination_.resolve(caller, tag));
+    return Target{std::move(tag), std::move(current)};
+  }
+  auto manifest = destination_.tagged(caller, tag);
+  // One that is damaged is as good as none, so that a copy mends it.
+  if (!manifest && manifest.error().code() == ErrorCode::kIntegrity) manifest = std::optional<oci::RawManifest>();
+  if (!manifest) return fail(std::move(manifest).error());
+  if (!*manifest) return Target{std::move(tag), std::nullopt};
+  return Target{std::move(tag), (*manifest)->descriptor(), mark_of(**manifest)};
+}
+
+bool CopyRun::is_current(const Target& target, const oci::Digest& digest) const {
+  if (!target.current) return false;
+  if (!options_.recompress) return target.current->digest == digest;
+  return target.mark && target.mark->source == digest &&
+         target.mark->settings == options_.recompress->settings.to_string();
 }
 
 Result<std::optional<oci::Descriptor>> CopyRun::resolve_source(http::Caller& caller,
@@ -81,9 +107,11 @@ Status CopyRun::check_pinned(const oci::Digest& digest) const {
 std::vector<const CopyRun::Target*> CopyRun::to_write(const std::vector<Target>& targets, const oci::Digest& digest) {
   std::vector<const Target*> due;
   for (const Target& target : targets) {
-    const bool same = target.current && target.current->digest == digest;
+    const bool same = is_current(target, digest);
     if (same && options_.overwrite != Overwrite::kAlways) continue;
-    if (target.current && !same && options_.overwrite == Overwrite::kNever) {
+    // The source's own digest may be what a recompression comes to, where it finds nothing to do.
+    const bool undecided = options_.recompress && target.current && target.current->digest == digest;
+    if (target.current && !same && !undecided && options_.overwrite == Overwrite::kNever) {
       keep(target.tag, *target.current);
       continue;
     }
@@ -100,6 +128,46 @@ void CopyRun::keep(const std::string& tag, const oci::Descriptor& current) {
 
 CopyReport CopyRun::report_of(CopyReport::Status status, const oci::Descriptor& root) const {
   return CopyReport{.status = status, .digest = root.digest, .media_type = root.media_type};
+}
+
+// The digest that the destination has.
+CopyReport CopyRun::unchanged(const oci::Descriptor& root, const std::vector<Target>& targets) const {
+  const bool other = options_.recompress && targets.front().current;
+  return report_of(CopyReport::Status::kUnchanged, other ? *targets.front().current : root);
+}
+
+Result<CopyReport> CopyRun::copy_recompressed(http::Caller& caller, const oci::RawManifest& root,
+                                              std::vector<const Target*> targets) {
+  FL_TRY(auto source_origin, source_.mount_origin());
+  FL_TRY(auto destination_origin, destination_.mount_origin());
+  recompression_.emplace(services_, source_, destination_,
+                         BlobMover::Origins{std::move(source_origin), std::move(destination_origin)},
+                         *options_.recompress);
+  PlanBuilder builder(source_, caller);
+  FL_CHECK(builder.add(root));
+  FL_CHECK(recompression_->examine(caller, builder.take()));
+  if (options_.overwrite == Overwrite::kNever && !recompression_->layers().empty()) {
+    std::erase_if(targets, [&](const Target* target) {
+      if (target->current) keep(target->tag, *target->current);
+      return target->current.has_value();
+    });
+    if (targets.empty()) return report_of(CopyReport::Status::kSkipped, root.descriptor());
+  }
+  // What the digests will be is known when the layers are recompressed, so a dry run shows the source's.
+  if (options_.dry_run && !recompression_->layers().empty()) return bring_closure(caller, root, targets, false);
+  FL_CHECK(recompression_->convert(caller));
+  FL_TRY(const oci::RawManifest rewritten, recompression_->rewrite(root));
+  FL_CHECK(check_pinned(rewritten.digest()));
+  stand_in_ = &recompression_->source();
+  if (options_.overwrite != Overwrite::kAlways) {
+    std::erase_if(targets, [&](const Target* target) {
+      return target->current && target->current->digest == rewritten.digest();
+    });
+  }
+  if (targets.empty() && !options_.referrers) {
+    return report_of(CopyReport::Status::kUnchanged, rewritten.descriptor());
+  }
+  return copy_closure(caller, rewritten, targets);
 }
 
 Result<CopyReport> CopyRun::copy_closure(http::Caller& caller, const oci::RawManifest& root,
@@ -132,6 +200,7 @@ Result<CopyReport> CopyRun::bring_closure(http::Caller& caller, const oci::RawMa
     return report;
   }
   report.blobs_total = plan_.blobs.size() + plan_.foreign.size();
+  if (recompression_) count_recompressed(report);
   report.blobs_foreign = plan_.foreign.size();
   report.referrers = referrers_.size();
   if (options_.dry_run) return describe_plan(caller, std::move(report), targets);
@@ -145,6 +214,17 @@ Result<CopyReport> CopyRun::bring_closure(http::Caller& caller, const oci::RawMa
   return report;
 }
 
+// They are at the destination already.
+void CopyRun::count_recompressed(CopyReport& report) {
+  const Recompression::Converted converted = recompression_->converted();
+  std::erase_if(plan_.blobs, [&](const oci::Descriptor& blob) { return converted.blobs.contains(blob.digest); });
+  report.blobs_total = std::max<std::uint64_t>(report.blobs_total, converted.blobs.size());
+  report.blobs_recompressed = converted.blobs.size();
+  report.blobs_copied = converted.blobs.size();
+  report.bytes_copied = converted.bytes_after;
+  report.bytes_recompressed = converted.bytes_before;
+}
+
 // A manifest that is at the destination, under another tag or none, is there with all that it names.
 Result<bool> CopyRun::is_there(http::Caller& caller, const oci::RawManifest& root,
                                const std::vector<const Target*>& targets) {
@@ -156,13 +236,15 @@ Result<bool> CopyRun::is_there(http::Caller& caller, const oci::RawManifest& roo
 
 Status CopyRun::build_plan(http::Caller& caller, const oci::RawManifest& root, bool root_is_there) {
   if (root_is_there && !options_.referrers) return {};
-  PlanBuilder of_root(source_, caller);
+  PlanBuilder of_root(source(), caller);
   FL_CHECK(of_root.add(root));
   if (!options_.referrers) {
     plan_ = of_root.take();
     return {};
   }
-  FL_TRY(referrers_, find_referrers(source_, caller, of_root.plan().manifests));
+  // They refer to the source's digests, whatever became of those.
+  const auto& subjects = recompression_ ? recompression_->originals() : of_root.plan().manifests;
+  FL_TRY(referrers_, find_referrers(source_, caller, subjects));
   FL_CHECK(drop_referrers_that_are_there(caller));
   PlanBuilder of_referrers(source_, caller);
   PlanBuilder& builder = root_is_there ? of_referrers : of_root;
@@ -194,11 +276,23 @@ Status CopyRun::drop_referrers_that_are_there(http::Caller& caller) {
 Result<CopyReport> CopyRun::describe_plan(http::Caller& caller, CopyReport report,
                                           const std::vector<const Target*>& targets) {
   report.status = CopyReport::Status::kPlanned;
+  // Whether the destination has what they become is not known either.
+  std::vector<oci::Descriptor> changing;
+  std::erase_if(plan_.blobs, [&](const oci::Descriptor& blob) {
+    const bool changes = recompression_ && recompression_->changes(blob.digest);
+    if (changes) changing.push_back(blob);
+    return changes;
+  });
   for (const oci::Descriptor& blob : plan_.blobs) {
     FL_TRY(const bool there, destination_.has_blob(caller, blob));
     report.plan.push_back(blob_item(blob, there ? PlannedItem::Action::kPresent : PlannedItem::Action::kCopy));
     ++(there ? report.blobs_present : report.blobs_copied);
     if (!there) report.bytes_copied += blob.size;
+  }
+  for (const oci::Descriptor& blob : changing) {
+    report.plan.push_back(blob_item(blob, PlannedItem::Action::kRecompress));
+    ++report.blobs_recompressed;
+    report.bytes_recompressed += blob.size;
   }
   for (const oci::Descriptor& blob : plan_.foreign) {
     report.plan.push_back(blob_item(blob, PlannedItem::Action::kForeign));
@@ -217,13 +311,9 @@ Result<CopyReport> CopyRun::describe_plan(http::Caller& caller, CopyReport repor
 }
 
 Status CopyRun::move(http::Caller& caller, const std::vector<oci::Descriptor>& blobs, BlobMover::Trust trust) {
-  services_.progress.blobs_total.fetch_add(blobs.size(), std::memory_order_relaxed);
-  for (const oci::Descriptor& blob : blobs) {
-    services_.progress.bytes_total.fetch_add(blob.size, std::memory_order_relaxed);
-  }
   FL_TRY(auto source_origin, source_.mount_origin());
   FL_TRY(auto destination_origin, destination_.mount_origin());
-  BlobMover mover(services_, source_, destination_, {std::move(source_origin), std::move(destination_origin)});
+  BlobMover mover(services_, source(), destination_, {std::move(source_origin), std::move(destination_origin)});
   FL_TRY(const BlobCounts counts, move_blobs(caller, services_, mover, blobs, trust));
   report_->bytes_copied += counts.bytes_copied;
   report_->blobs_copied += counts.copied;
@@ -234,7 +324,7 @@ Status CopyRun::move(http::Caller& caller, const std::vector<oci::Descriptor>& b
 }
 
 Status CopyRun::bring_again(http::Caller& caller, const oci::RawManifest& manifest) {
-  PlanBuilder builder(source_, caller);
+  PlanBuilder builder(source(), caller);
   FL_CHECK(builder.add(manifest));
   const CopyPlan below_it = builder.take();
   FL_CHECK(move(caller, below_it.blobs, BlobMover::Trust::kDistrust));

@@ -4,8 +4,10 @@
 
 #include "copy/blob_batch.h"
 #include "copy/copy_plan.h"
+#include "copy/recompression.h"
 #include "copy/referrers.h"
 #include "freightliner/copy/copier.h"
+#include "freightliner/copy/recompress_mark.h"
 
 namespace freightliner::copy {
 
@@ -23,9 +25,13 @@ class CopyRun {
   struct Target {
     std::string tag;  // empty: the destination as it is named
     std::optional<oci::Descriptor> current;
+    std::optional<RecompressMark> mark = {};  // of a run that recompresses
   };
 
   Result<std::vector<Target>> read_targets(http::Caller& caller);
+  Result<Target> read_target(http::Caller& caller, std::string tag);
+  /// True where the target has what is made from the source's `digest`, by this run's settings.
+  bool is_current(const Target& target, const oci::Digest& digest) const;
   Result<std::optional<oci::Descriptor>> resolve_source(http::Caller& caller, const std::vector<Target>& targets);
   Result<oci::RawManifest> read_root(http::Caller& caller);
   Status check_pinned(const oci::Digest& digest) const;
@@ -34,10 +40,14 @@ class CopyRun {
   void keep(const std::string& tag, const oci::Descriptor& current);
   CopyReport report_of(CopyReport::Status status, const oci::Descriptor& root) const;
 
+  CopyReport unchanged(const oci::Descriptor& root, const std::vector<Target>& targets) const;
+  Result<CopyReport> copy_recompressed(http::Caller& caller, const oci::RawManifest& root,
+                                       std::vector<const Target*> targets);
   Result<CopyReport> copy_closure(http::Caller& caller, const oci::RawManifest& root,
                                   const std::vector<const Target*>& targets);
   Result<CopyReport> bring_closure(http::Caller& caller, const oci::RawManifest& root,
                                    const std::vector<const Target*>& targets, bool root_is_there);
+  void count_recompressed(CopyReport& report);
   Result<bool> is_there(http::Caller& caller, const oci::RawManifest& root, const std::vector<const Target*>& targets);
   Status build_plan(http::Caller& caller, const oci::RawManifest& root, bool root_is_there);
   Status drop_referrers_that_are_there(http::Caller& caller);
@@ -51,10 +61,13 @@ class CopyRun {
 
   Status bring_again(http::Caller& caller, const oci::RawManifest& manifest);
 
+  transport::ImageSource& source() noexcept { return stand_in_ != nullptr ? *stand_in_ : source_; }
   const CopyServices& services_;
   transport::ImageSource& source_;
+  transport::ImageSource* stand_in_ = nullptr;  // for the source, with what was recompressed
   transport::ImageDestination& destination_;
   const CopyOptions& options_;
+  std::optional<Recompression> recompression_;
 
   CopyPlan plan_;
   std::vector<Referrer> referrers_;

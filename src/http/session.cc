@@ -1,5 +1,7 @@
 #include "freightliner/http/session.h"
 
+#include <fmt/format.h>
+
 #include "http/download_transfer.h"
 #include "http/multi_loop.h"
 #include "http/upload_transfer.h"
@@ -76,7 +78,8 @@ Result<std::unique_ptr<Upload>> Session::Impl::upload(const Request& request, st
   auto transfer = std::make_unique<UploadTransfer>(request, options_, shared_, content_length);
   FL_CHECK(transfer->prepare());
   FL_CHECK(loop_.add(*transfer));
-  log_.debug("{} {}: {} bytes", to_string(request.method), request.url.redacted(), content_length);
+  log_.debug("{} {}: {}", to_string(request.method), request.url.redacted(),
+             content_length == kUnknownLength ? "a stream" : fmt::format("{} bytes", content_length));
   return std::unique_ptr<Upload>(
       std::make_unique<BodyWriter>(loop_, std::move(transfer), kAnswerPatience * options_.stall_timeout, stop));
 }

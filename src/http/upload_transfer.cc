@@ -23,7 +23,9 @@ UploadTransfer::UploadTransfer(const Request& request, const SessionOptions& opt
 void UploadTransfer::set_method() {
   set_long(CURLOPT_UPLOAD, 1);
   set_long(CURLOPT_UPLOAD_BUFFERSIZE, kUploadBuffer);
-  curl_easy_setopt(handle(), CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(content_length_));
+  // Without a length libcurl sends in chunks, to any server of HTTP/1.1.
+  const curl_off_t length = content_length_ == kUnknownLength ? -1 : static_cast<curl_off_t>(content_length_);
+  curl_easy_setopt(handle(), CURLOPT_INFILESIZE_LARGE, length);
   curl_easy_setopt(handle(), CURLOPT_CUSTOMREQUEST, std::string(to_string(request().method)).c_str());
 }
 
@@ -45,7 +47,8 @@ void UploadTransfer::await_answer(Duration limit, TimePoint now) {
 void UploadTransfer::before_round(TimePoint now) {
   if (!paused_) return;
   guard_.restart(now);
-  if (pending_.empty() && view_.empty()) return;
+  // Who was paused asks once more for the end of a body that has no length.
+  if (pending_.empty() && view_.empty() && pushed_ != content_length_) return;
   paused_ = false;
   curl_easy_pause(handle(), CURLPAUSE_CONT);
 }
@@ -106,6 +109,7 @@ Status BodyWriter::write_view(ByteSpan bytes) {
 }
 
 Result<Response> BodyWriter::finish() {
+  if (transfer_->content_length() == kUnknownLength) transfer_->end();
   if (transfer_->pushed() != transfer_->content_length()) {
     return fail(ErrorCode::kInternal,
                 fmt::format("upload ended after {} of {} bytes", transfer_->pushed(), transfer_->content_length()));

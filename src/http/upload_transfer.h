@@ -18,6 +18,8 @@ class UploadTransfer final : public Transfer {
   void push_view(ByteSpan bytes);
   bool view_sent() const noexcept { return view_.empty(); }
   std::uint64_t pushed() const noexcept { return pushed_; }
+  /// No more is pushed: of a body whose length was not known, this is all.
+  void end() noexcept { content_length_ = pushed_; }
   std::uint64_t content_length() const noexcept { return content_length_; }
   /// From here on nothing more is sent: the server may take `limit` to answer.
   void await_answer(Duration limit, TimePoint now);

@@ -99,6 +99,12 @@ Status AtomicFile::commit() {
   return directory_->sync();
 }
 
+Status AtomicFile::commit_as(const std::string& name) {
+  FL_CHECK(check_file_name(name));
+  name_ = name;
+  return commit();
+}
+
 void AtomicFile::abort() noexcept {
   if (!file_) return;
   file_.reset();

@@ -136,4 +136,10 @@ Result<BlobStart> BlobUploads::begin(http::Caller& caller, const std::string& re
   return begin_after_head(caller, repository, blob, std::move(session));
 }
 
+Result<std::unique_ptr<io::BlobStream>> BlobUploads::begin_stream(http::Caller& caller, const std::string& repository,
+                                                                  const oci::Descriptor& origin) {
+  FL_TRY(UploadSession session, start(caller, repository, origin));
+  return make_upload_stream(exchange_, caller, std::move(session), chunk_size_);
+}
+
 }  // namespace freightliner::registry

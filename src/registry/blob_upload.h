@@ -29,6 +29,10 @@ class BlobUploads {
     return begin_after_head(caller, repository, blob, std::nullopt);
   }
 
+  /// An upload of what is made from `origin`, which names it until its own digest is known.
+  Result<std::unique_ptr<io::BlobStream>> begin_stream(http::Caller& caller, const std::string& repository,
+                                                       const oci::Descriptor& origin);
+
  private:
   /// The answer to a POST that asks for a mount: 201 → true, 202 → the session.
   struct MountAnswer {

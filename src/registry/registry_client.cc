@@ -85,6 +85,12 @@ Result<BlobStart> RegistryClient::begin_blob_again(http::Caller& caller, const s
   return impl_->uploads.begin_again(caller, repository, blob);
 }
 
+Result<std::unique_ptr<io::BlobStream>> RegistryClient::begin_stream(http::Caller& caller,
+                                                                     const std::string& repository,
+                                                                     const oci::Descriptor& origin) {
+  return impl_->uploads.begin_stream(caller, repository, origin);
+}
+
 Result<std::optional<std::vector<std::string>>> RegistryClient::catalog(http::Caller& caller,
                                                                         const std::string& prefix) {
   return impl_->listing.catalog(caller, prefix);

@@ -30,6 +30,10 @@ class UploadWriter : public io::BlobWriter {
   /// Turns a failed write into the error that its cause deserves.
   Error write_error(Error error);
   Result<http::Response> finish_body();
+  /// The closing PUT without a body, behind PATCH requests.
+  Status close_session();
+  /// Ends a PATCH and goes on to where its answer points.
+  Status close_patch();
   Status settle(const http::Response& response);
   Status settle_lost_answer(Error error);
   /// The closing PUT's URL.
@@ -182,7 +186,6 @@ class ChunkedWriter final : public UploadWriter {
 
  private:
   Status open_patch();
-  Status close_patch();
 
   std::uint64_t chunk_size_;
   std::uint64_t offset_ = 0;      // bytes in completed PATCH requests
@@ -199,9 +202,8 @@ Status ChunkedWriter::open_patch() {
   return open(std::move(patch), patch_size_);
 }
 
-Status ChunkedWriter::close_patch() {
+Status UploadWriter::close_patch() {
   FL_TRY(const http::Response response, finish_body());
-  offset_ += patch_size_;
   FL_TRY(session_.location, exchange_.resolve_target(response, response.headers.find("Location"), "PATCH upload"));
   return {};
 }
@@ -220,11 +222,16 @@ Status ChunkedWriter::write(io::Chunk chunk) {
     chunk.consume(part);
     patch_left_ = 0;
     FL_CHECK(close_patch());
+    offset_ += patch_size_;
   }
   return {};
 }
 
 Status ChunkedWriter::commit() {
+  return close_session();
+}
+
+Status UploadWriter::close_session() {
   Call put = call(http::Method::kPut);
   put.url = closing_url();
   FL_CHECK(open(std::move(put), 0));
@@ -233,7 +240,48 @@ Status ChunkedWriter::commit() {
   return settle(*response);
 }
 
+/// PATCH requests whose lengths show as they end.
+class StreamedWriter final : public UploadWriter, public io::BlobStream {
+ public:
+  StreamedWriter(Exchange& exchange, http::Caller& caller, UploadSession session, std::uint64_t limit)
+      : UploadWriter(exchange, caller, std::move(session), nullptr), limit_(limit) {}
+
+  Status write(io::Chunk chunk) override {
+    if (!body_) {
+      sent_ = 0;
+      FL_CHECK(open(call(http::Method::kPatch), http::kUnknownLength));
+    }
+    sent_ += chunk.size();
+    FL_CHECK(write_all(std::move(chunk)));
+    return limit_ > 0 && sent_ >= limit_ ? close_patch() : Status();
+  }
+
+  Status commit() override { return body_ ? close_patch_and_session() : close_session(); }
+
+  Status commit(const oci::Descriptor& blob) override {
+    session_.blob = blob;
+    return commit();
+  }
+
+  void abort() noexcept override { UploadWriter::abort(); }
+
+ private:
+  Status close_patch_and_session() {
+    FL_CHECK(close_patch());
+    return close_session();
+  }
+
+  std::uint64_t limit_;     // 0: none
+  std::uint64_t sent_ = 0;  // in the PATCH that is open
+};
+
 }  // namespace
+
+std::unique_ptr<io::BlobStream> make_upload_stream(Exchange& exchange, http::Caller& caller, UploadSession session,
+                                                   std::uint64_t chunk_size) {
+  const std::uint64_t limit = chunk_size == 0 ? 0 : std::max(chunk_size, session.minimum_chunk);
+  return std::make_unique<StreamedWriter>(exchange, caller, std::move(session), limit);
+}
 
 std::unique_ptr<io::BlobWriter> make_upload_writer(Exchange& exchange, http::Caller& caller, UploadSession session,
                                                    std::uint64_t chunk_size, std::function<void()> committed) {

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 
+#include "freightliner/io/blob_stream.h"
 #include "registry/blob_upload.h"
 
 namespace freightliner::registry {
@@ -12,5 +13,11 @@ namespace freightliner::registry {
 /// registry has confirmed the blob.
 std::unique_ptr<io::BlobWriter> make_upload_writer(Exchange& exchange, http::Caller& caller, UploadSession session,
                                                    std::uint64_t chunk_size, std::function<void()> committed);
+
+/// A stream for an open upload session, whose `blob` names what it is made from until it is committed: one PATCH in the
+/// chunked transfer coding, as docker's and other clients send, or several of at most `chunk_size` bytes, and a closing
+/// PUT.
+std::unique_ptr<io::BlobStream> make_upload_stream(Exchange& exchange, http::Caller& caller, UploadSession session,
+                                                   std::uint64_t chunk_size);
 
 }  // namespace freightliner::registry

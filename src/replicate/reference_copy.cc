@@ -1,5 +1,7 @@
 #include "replicate/reference_copy.h"
 
+#include "freightliner/replicate/version.h"
+
 namespace freightliner::replicate {
 namespace {
 
@@ -19,10 +21,10 @@ Outcome outcome_of(CopyReport::Status status) {
   return Outcome::kPlanned;
 }
 
-Reason reason_of(const CopyReport& report, bool was_there) {
+Reason reason_of(const CopyReport& report, bool recompresses, bool was_there) {
   switch (report.status) {
     case CopyReport::Status::kUnchanged:
-      return Reason::kSameDigest;
+      return recompresses ? Reason::kRecompressed : Reason::kSameDigest;
     case CopyReport::Status::kSkipped:
       return Reason::kOverwriteNever;
     case CopyReport::Status::kCopied:
@@ -32,8 +34,17 @@ Reason reason_of(const CopyReport& report, bool was_there) {
   return was_there || report.previous ? Reason::kChanged : Reason::kNew;
 }
 
+// A signature's tag and its contents name a digest that the destination will not have.
+Status check_digest_tag(const copy::CopyOptions& options, const std::string& tag) {
+  if (!options.recompress || options.allow_digest_change || !is_digest_tag(tag)) return {};
+  return fail(ErrorCode::kUsage,
+              "this tag stands for a digest, and --recompress changes digests: leave such tags out with "
+              "--skip-digest-tags, or add --allow-digest-change to copy them as they are");
+}
+
 Result<CopyReport> copy_one(http::Caller& caller, const TreeServices& services, const CopyPlaces& places,
                             const RepositoryListing& listing, const std::string& tag) {
+  FL_CHECK(check_digest_tag(places.options.copy, tag));
   FL_TRY(const auto source, places.source.source(listing.names->source, tag));
   FL_TRY(const auto destination, places.destination.destination(listing.names->destination, tag));
   copy::CopyOptions options = places.options.copy;
@@ -76,7 +87,7 @@ void copy_reference(http::Caller& caller, const TreeServices& services, const Co
   book.add({.repository = listing.names,
             .tag = tag,
             .outcome = outcome_of(report->status),
-            .reason = reason_of(*report, listing.destination_has(tag)),
+            .reason = reason_of(*report, places.options.copy.recompress.has_value(), listing.destination_has(tag)),
             .digest = report->digest,
             .bytes = report->bytes_copied,
             .duration = std::chrono::duration_cast<Duration>(services.clock.now() - start)});

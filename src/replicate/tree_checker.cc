@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "freightliner/copy/recompress_mark.h"
 #include "freightliner/replicate/tree_replicator.h"
 #include "replicate/discovery.h"
 #include "replicate/listing_queue.h"
@@ -128,10 +129,17 @@ class CheckRun {
       result.outcome = Outcome::kMissing;
       result.reason = Reason::kNew;
     } else if (found->digest != wanted.digest) {
-      result.outcome = Outcome::kDifferent;
-      result.reason = Reason::kChanged;
-      result.error = "the destination names " + found->digest.to_string();
-    } else if (options_.deep) {
+      FL_TRY(const bool recompressed, is_made_from(caller, *to, tag, wanted.digest));
+      if (!recompressed) {
+        result.outcome = Outcome::kDifferent;
+        result.reason = Reason::kChanged;
+        result.error = "the destination names " + found->digest.to_string();
+        return result;
+      }
+      result.reason = Reason::kRecompressed;
+      result.digest = found->digest;
+    }
+    if (found && options_.deep) {
       FL_TRY(const auto copied, destination_.source(listing.names->destination, tag));
       FL_TRY(const oci::RawManifest root, copied->root(caller));
       FL_TRY(const auto missing, ClosureCheck(caller, *copied, *to).first_missing(root));
@@ -142,6 +150,14 @@ class CheckRun {
       }
     }
     return result;
+  }
+
+  /// True where a tag has an image that --recompress made from that digest.
+  static Result<bool> is_made_from(http::Caller& caller, transport::ImageDestination& destination,
+                                   const std::string& tag, const oci::Digest& digest) {
+    FL_TRY(const auto manifest, destination.tagged(caller, tag));
+    const auto mark = manifest ? copy::mark_of(*manifest) : std::nullopt;
+    return mark && mark->source == digest;
   }
 
   void add_extra(const RepositoryListing& listing) {

@@ -148,6 +148,8 @@ std::string_view to_string(Reason reason) noexcept {
       return "extra";
     case Reason::kMissingContent:
       return "missing-content";
+    case Reason::kRecompressed:
+      return "recompressed";
     case Reason::kError:
       return "error";
   }

@@ -23,6 +23,34 @@ Result<FileIdentity> identify(const ArchivePlace& place) {
   return fail(io::errno_error(errno, "look at " + printable((place.directory.path() / place.name).native(), 4096)));
 }
 
+/// Takes a blob into a file beside the archive, since a member's size stands before its bytes, and from there into its
+/// member.
+class ArchiveBlobStream final : public io::BlobStream {
+ public:
+  ArchiveBlobStream(ArchiveFile& archive, std::mutex& put_mutex, io::AtomicFile spool, std::stop_token stop)
+      : archive_(archive), put_mutex_(put_mutex), spool_(std::move(spool)), stop_(std::move(stop)) {}
+  Status write(io::Chunk chunk) override { return spool_.write(chunk.bytes()); }
+  Status commit(const oci::Descriptor& blob) override {
+    auto file = std::make_shared<const io::UniqueFd>(fcntl(spool_.file().get(), F_DUPFD_CLOEXEC, 0));
+    if (!*file) return fail(io::errno_error(errno, "open a temporary file again"));
+    const std::string name = blob_name(blob.digest);
+    {
+      // Two layers may turn out to be one blob.
+      const std::lock_guard lock(put_mutex_);
+      FL_CHECK(archive_.copy_member(name, FileRange{std::move(file), 0, blob.size}, name, stop_));
+    }
+    spool_.abort();
+    return {};
+  }
+  void abort() noexcept override { spool_.abort(); }
+
+ private:
+  ArchiveFile& archive_;
+  std::mutex& put_mutex_;
+  io::AtomicFile spool_;
+  std::stop_token stop_;
+};
+
 /// A layout in an archive: a new file beside the old one, begun at the first write, which takes the old one's place at
 /// finish() together with all blobs and names that the old one had. Nothing is dropped: blobs that no image needs any
 /// more are taken along, as they stay in a directory.
@@ -36,6 +64,7 @@ class ArchiveStore final : public LayoutStore {
   Result<std::optional<FileRange>> find(const std::string& name) const override;
   std::string describe(const std::string& name) const override { return fmt::format("{} in {}", name, shown()); }
   Result<std::unique_ptr<io::BlobWriter>> begin_blob(const oci::Descriptor& blob) override;
+  Result<std::unique_ptr<io::BlobStream>> begin_stream(const std::stop_token& stop) override;
   Status put(const oci::Digest& digest, ByteSpan bytes) override;
   Result<std::shared_ptr<const IndexSnapshot>> images() const override;
   Status change_index(const IndexChange& change, const std::stop_token& stop) override;
@@ -109,6 +138,13 @@ Result<std::optional<FileRange>> ArchiveStore::find(const std::string& name) con
 Result<std::unique_ptr<io::BlobWriter>> ArchiveStore::begin_blob(const oci::Descriptor& blob) {
   FL_TRY(ArchiveFile* const archive, file());
   return archive->begin_member(blob_name(blob.digest), blob.size);
+}
+
+Result<std::unique_ptr<io::BlobStream>> ArchiveStore::begin_stream(const std::stop_token& stop) {
+  FL_TRY(ArchiveFile* const archive, file());
+  FL_TRY(io::AtomicFile spool, io::AtomicFile::create(place_.directory, place_.name));
+  return std::unique_ptr<io::BlobStream>(
+      std::make_unique<ArchiveBlobStream>(*archive, put_mutex_, std::move(spool), stop));
 }
 
 Status ArchiveStore::put(const oci::Digest& digest, ByteSpan bytes) {

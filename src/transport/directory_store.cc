@@ -41,6 +41,30 @@ class DirectoryBlobWriter final : public io::BlobWriter {
   std::string name_;
 };
 
+// Streamed blobs are named when they are complete, by this algorithm.
+constexpr auto kStreamAlgorithm = oci::DigestAlgorithm::kSha256;
+constexpr char kStreamFile[] = "stream";
+
+/// The same for a blob that is named in the end.
+class DirectoryBlobStream final : public io::BlobStream {
+ public:
+  DirectoryBlobStream(SharedDirectory directory, io::AtomicFile file, Logger log)
+      : directory_(std::move(directory)), file_(std::move(file)), log_(log) {}
+  Status write(io::Chunk chunk) override { return file_.write(chunk.bytes()); }
+  Status commit(const oci::Descriptor& blob) override {
+    if (blob.digest.algorithm() != kStreamAlgorithm) return fail(ErrorCode::kInternal, "a stream has another digest");
+    FL_CHECK(file_.commit_as(blob.digest.hex()));
+    log_.debug("wrote {}", blob.digest.to_string());
+    return {};
+  }
+  void abort() noexcept override { file_.abort(); }
+
+ private:
+  SharedDirectory directory_;  // which the file points at
+  io::AtomicFile file_;
+  Logger log_;
+};
+
 Result<FileIdentity> identify(const io::UniqueFd& file, const std::string& name) {
   struct stat status = {};
   if (fstat(file.get(), &status) != 0) return fail(io::errno_error(errno, "look at " + name));
@@ -61,6 +85,7 @@ class DirectoryStore final : public LayoutStore {
     return printable((root_->path() / root_->place(layout_).path_of(name)).native(), 4096);
   }
   Result<std::unique_ptr<io::BlobWriter>> begin_blob(const oci::Descriptor& blob) override;
+  Result<std::unique_ptr<io::BlobStream>> begin_stream(const std::stop_token& stop) override;
   Status put(const oci::Digest& digest, ByteSpan bytes) override;
   Result<SharedImages> images() const override;
   Status change_index(const IndexChange& change, const std::stop_token& stop) override;
@@ -164,6 +189,14 @@ Result<std::unique_ptr<io::BlobWriter>> DirectoryStore::begin_blob(const oci::De
   FL_TRY(io::AtomicFile file, io::AtomicFile::create(*directory, blob.digest.hex()));
   return std::unique_ptr<io::BlobWriter>(std::make_unique<DirectoryBlobWriter>(std::move(directory), std::move(file),
                                                                                log_, describe(blob_name(blob.digest))));
+}
+
+Result<std::unique_ptr<io::BlobStream>> DirectoryStore::begin_stream(const std::stop_token&) {
+  FL_TRY(const SharedDirectory layout, prepare());
+  FL_TRY(SharedDirectory directory, root_->make_blobs(kStreamAlgorithm));
+  FL_TRY(io::AtomicFile file, io::AtomicFile::create(*directory, kStreamFile));
+  return std::unique_ptr<io::BlobStream>(
+      std::make_unique<DirectoryBlobStream>(std::move(directory), std::move(file), log_));
 }
 
 Status DirectoryStore::put(const oci::Digest& digest, ByteSpan bytes) {

@@ -98,6 +98,10 @@ class DockerDestination final : public ImageDestination {
     return client_.begin_blob_again(caller, reference_.repository, blob);
   }
 
+  Result<std::unique_ptr<io::BlobStream>> begin_stream(http::Caller& caller, const oci::Descriptor& origin) override {
+    return client_.begin_stream(caller, reference_.repository, origin);
+  }
+
   Result<registry::PutManifestResult> put_manifest(http::Caller& caller, const oci::RawManifest& manifest) override {
     return client_.put_manifest(caller, reference_.repository, manifest.digest().to_string(), manifest);
   }

@@ -23,6 +23,9 @@ class LayoutDestination final : public ImageDestination {
   Result<bool> has_blob(http::Caller& caller, const oci::Descriptor& blob) override;
   Result<registry::BlobStart> begin_blob(http::Caller& caller, const oci::Descriptor& blob,
                                          const std::optional<registry::MountOrigin>& from) override;
+  Result<std::unique_ptr<io::BlobStream>> begin_stream(http::Caller& caller, const oci::Descriptor&) override {
+    return store_->begin_stream(caller.stop);
+  }
   Result<registry::PutManifestResult> put_manifest(http::Caller& caller, const oci::RawManifest& manifest) override;
   Result<registry::PutManifestResult> put_tagged(http::Caller& caller, const oci::RawManifest& manifest,
                                                  const std::string& tag) override;

@@ -5,6 +5,7 @@
 #include <stop_token>
 
 #include "freightliner/base/log.h"
+#include "freightliner/io/blob_stream.h"
 #include "freightliner/io/blob_writer.h"
 #include "freightliner/transport/image_name.h"
 #include "transport/layout_files.h"
@@ -21,6 +22,8 @@ class LayoutStore : public LayoutFiles {
 
   /// Null where the blob came to be there meanwhile.
   virtual Result<std::unique_ptr<io::BlobWriter>> begin_blob(const oci::Descriptor& blob) = 0;
+  /// Takes a blob that is named when it is complete.
+  virtual Result<std::unique_ptr<io::BlobStream>> begin_stream(const std::stop_token& stop) = 0;
   /// Stores a small blob whole.
   virtual Status put(const oci::Digest& digest, ByteSpan bytes) = 0;
   /// The images that the index names now; none where there is no index.

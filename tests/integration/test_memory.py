@@ -20,6 +20,18 @@ def writes_a_file(call):
 
 
 class Memory(Case):
+    def test_one_layer_of_any_size_recompressed(self):
+        peaks = []
+        for number, size in enumerate((24 << 20, 120 << 20)):
+            source, destination = self.registry(), self.registry()
+            image = images.single(number, layers=1, layer_size=size)
+            self.push(source, image, "a", "v1")
+            result = self.program.measure("copy", "--progress", "none", "--recompress", "zstd", at(source, "a", "v1"),
+                                          at(destination, "a", "v1"))
+            self.assertEqual(result.exit_code, 0, result)
+            peaks.append(result.peak_rss_kib)
+        self.assertLessEqual(peaks[1] - peaks[0], 3 * MIB, peaks)
+
     def peak(self, image, name, scheme_options=(), **registry_options):
         source, destination = self.registry(**registry_options), self.registry(**registry_options)
         credentials = {"ca": registry_options["tls"].authority} if registry_options.get("tls") else {}

@@ -57,6 +57,20 @@ class Signals(Case):
         self.assertEqual(run.wait(20).exit_code, 130)
         self.assertEqual(list(self.directory.glob("*new.tar*")), [])
 
+    def test_while_layers_are_recompressed(self):
+        layout, archive = self.directory / "layout", self.directory / "new.tar"
+        images.write_layout(self.old, layout, "v1")
+        for place in (None, f"oci:{layout}:v1", f"oci-archive:{archive}:v1"):
+            with self.subTest(place=place):
+                run = self.started(place, "--recompress", "zstd")
+                run.send_signal(signal.SIGTERM)
+                result = run.wait(20)
+                self.assertEqual(result.exit_code, 143, result)
+                self.check_run(result)
+        process.wait_until(lambda: not self.destination.open_uploads(), 3, what="cancelled sessions")
+        self.assertEqual(strange_files_in_layout(layout), [])
+        self.assertEqual(list(self.directory.glob("*new.tar*")), [])
+
     def test_the_second_signal_ends_at_once(self):
         hold = faults.Hold()
         self.destination.rule("DELETE|GET", "/uploads/", hold)

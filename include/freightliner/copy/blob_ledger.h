@@ -33,6 +33,8 @@ class BlobLedger {
 
   /// Waits while another thread brings the blob to this place, or to the first place of all. Errors: kCancelled.
   Result<Claim> claim_blob(const std::string& place, const oci::Digest& digest, const std::stop_token& stop);
+  /// The place has the blob now, by whatever way it came there. Waits for nobody.
+  void note_blob(const std::string& place, const oci::Digest& digest);
   /// Waits while another thread brings the closure to this place. Errors: kCancelled.
   Result<Claim> claim_closure(const std::string& place, const oci::Digest& digest, const std::stop_token& stop);
 

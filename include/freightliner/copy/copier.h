@@ -11,11 +11,13 @@
 #include "freightliner/base/log.h"
 #include "freightliner/copy/bandwidth_limiter.h"
 #include "freightliner/copy/blob_ledger.h"
+#include "freightliner/copy/recompression_ledger.h"
 #include "freightliner/copy/transfer_slots.h"
 #include "freightliner/copy/worker_sessions.h"
 #include "freightliner/http/caller.h"
 #include "freightliner/http/retry_policy.h"
 #include "freightliner/io/buffer_pool.h"
+#include "freightliner/io/codec.h"
 #include "freightliner/oci/platform.h"
 #include "freightliner/runtime/memory_governor.h"
 #include "freightliner/runtime/progress.h"
@@ -37,6 +39,13 @@ struct DestinationKnowledge {
   bool repository_has_no_tags = false;  ///< so hardly a manifest either
 };
 
+/// How layers are to be recompressed.
+struct RecompressOptions {
+  io::CompressionSettings settings;
+  /// zstd's own for each layer; the output does not depend on it.
+  unsigned threads = 1;
+};
+
 struct CopyOptions {
   /// Empty: everything that the source names. One: that platform's manifest. Several: a new index of just those.
   std::vector<oci::Platform> platforms = {};
@@ -46,13 +55,17 @@ struct CopyOptions {
   std::vector<std::string> also_tags = {};
   /// Takes along what refers to the image.
   bool referrers = false;
+  /// The layers of images are written in this compression, and the manifests that name them anew.
+  std::optional<RecompressOptions> recompress = {};
+  /// Goes on where the new digests leave something behind that names the old ones (signatures).
+  bool allow_digest_change = false;
   DestinationKnowledge known = {};
 };
 
 /// One line of what would move, for a dry run.
 struct PlannedItem {
   enum class Kind { kBlob, kManifest, kTag };
-  enum class Action { kCopy, kPresent, kForeign, kWrite };
+  enum class Action { kCopy, kPresent, kForeign, kRecompress, kWrite };
   Kind kind = Kind::kBlob;
   Action action = Action::kCopy;
   std::string name;  // digest, or tag
@@ -80,8 +93,11 @@ struct CopyReport {
   std::uint64_t manifests_written = 0;
   std::uint64_t tags_written = 0;
   std::uint64_t referrers = 0;
-  /// Blob bytes that went from source to destination.
+  /// Blob bytes that went from source to destination; of recompressed layers those that the destination got.
   std::uint64_t bytes_copied = 0;
+  /// Of the blobs copied, those that were recompressed, and the bytes that they had.
+  std::uint64_t blobs_recompressed = 0;
+  std::uint64_t bytes_recompressed = 0;
   /// Requests that were tried again; filled by whoever runs this copy alone.
   std::uint64_t retries = 0;
   Duration duration{0};
@@ -95,7 +111,8 @@ struct CopyServices {
   WorkerSessions& sessions;  ///< of the workers
   std::size_t helpers;       ///< workers that may help with one image, at most
   TransferSlots& slots;
-  BlobLedger& ledger;  ///< of the destination and this run
+  BlobLedger& ledger;                   ///< of the destination and this run
+  RecompressionLedger& recompressions;  ///< the same
   BandwidthLimiter& bandwidth;
   io::BufferPool& buffers;
   runtime::MemoryGovernor& memory;  ///< of those buffers

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -64,6 +65,10 @@ class Upload {
   virtual const std::optional<Response>& early_response() const = 0;
 };
 
+/// The length of a body that ends when finish() is called: it goes in the chunked transfer coding (RFC 9112, section
+/// 7.1).
+inline constexpr std::uint64_t kUnknownLength = std::numeric_limits<std::uint64_t>::max();
+
 /// One thread's HTTP client: a libcurl multi handle with its own connection cache, HTTP/1.1, no redirects followed, no
 /// authentication of its own, no content decoding. Invariants:
 ///  1. A Session belongs to one thread; nothing of it is shared but SharedCaches.
@@ -83,7 +88,7 @@ class Session {
   Result<Response> perform(const Request& request, const std::stop_token& stop);
   /// Starts a GET and runs it to its headers. `queue` outlives the returned body.
   Result<Download> open(const Request& request, io::ChunkQueue& queue, const std::stop_token& stop);
-  /// Starts a PUT or PATCH of exactly `content_length` bytes, which write() will bring.
+  /// Starts a PUT or PATCH of exactly `content_length` bytes (or kUnknownLength), which write() will bring.
   Result<std::unique_ptr<Upload>> upload(const Request& request, std::uint64_t content_length,
                                          const std::stop_token& stop);
 

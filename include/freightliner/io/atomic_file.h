@@ -29,6 +29,9 @@ class AtomicFile {
   /// only the last step failed (the directory's fsync): then it has its name, and may lose it in a power cut. Errors as
   /// write().
   Status commit();
+  /// The same under another name than create() was given, for a file that is named after its contents. kIntegrity for a
+  /// bad name, which leaves the file as it is.
+  Status commit_as(const std::string& name);
   /// Removes the temporary. Idempotent; nothing after commit().
   void abort() noexcept;
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,6 +19,11 @@ inline constexpr std::string_view kDockerManifest = "application/vnd.docker.dist
 inline constexpr std::string_view kDockerSchema1 = "application/vnd.docker.distribution.manifest.v1+json";
 inline constexpr std::string_view kDockerSchema1Signed = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 
+inline constexpr std::string_view kDockerConfig = "application/vnd.docker.container.image.v1+json";
+
+/// How the tar of a layer is packed.
+enum class Compression : std::uint8_t { kNone, kGzip, kZstd };
+
 /// The Accept header of every manifest request: all types that we copy, and the schema 1 types, so that a registry does
 /// not convert in silence and the user hears why schema 1 is refused.
 extern const std::string kManifestAccept;
@@ -31,5 +38,14 @@ bool is_manifest_type(std::string_view media_type) noexcept;
 bool is_schema1_type(std::string_view media_type) noexcept;
 /// Layers that a registry need not hold: Docker's foreign and OCI's nondistributable types.
 bool is_foreign_layer_type(std::string_view media_type) noexcept;
+
+/// True for the config of an image that runs, with diff_ids in it; other manifests of that form are artifacts.
+bool is_image_config_type(std::string_view media_type) noexcept;
+/// The compression that the type of an image's layer names; nullopt for foreign layers and for anything else.
+std::optional<Compression> layer_compression(std::string_view media_type) noexcept;
+/// OCI's type of a layer in that compression. Docker's media types have none for zstd.
+std::string_view oci_layer_type(Compression compression) noexcept;
+/// OCI's name for a type of Docker's (manifest, list, config, layer, foreign layer); any other type as it is.
+std::string oci_type_of(std::string_view media_type);
 
 }  // namespace freightliner::oci

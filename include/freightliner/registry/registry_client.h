@@ -12,6 +12,7 @@
 #include "freightliner/http/host_governor.h"
 #include "freightliner/http/retry_policy.h"
 #include "freightliner/io/blob_reader.h"
+#include "freightliner/io/blob_stream.h"
 #include "freightliner/io/blob_writer.h"
 #include "freightliner/oci/manifest.h"
 #include "freightliner/runtime/progress.h"
@@ -107,6 +108,11 @@ class RegistryClient {
                                const std::optional<MountOrigin>& from);
   /// The same after the registry has refused a manifest for want of this blob: HEAD, then an upload, no mount.
   Result<BlobStart> begin_blob_again(http::Caller& caller, const std::string& repository, const oci::Descriptor& blob);
+
+  /// Begins an upload of bytes whose size and digest are not known yet; `origin` names them in messages (the blob that
+  /// they are made from).
+  Result<std::unique_ptr<io::BlobStream>> begin_stream(http::Caller& caller, const std::string& repository,
+                                                       const oci::Descriptor& origin);
 
   /// All repositories of the registry, as it names them (GET /_catalog, paginated): in its order, unchecked. Asked with
   /// the credentials for `prefix`, which may be empty. nullopt where there is no catalog that we may read: 403, 404,

@@ -33,7 +33,7 @@ enum class Outcome {
 std::string_view to_string(Outcome outcome) noexcept;
 
 /// Why it came out so, as a word that stays stable: "new", "changed", "same-digest", "immutable", "checkpoint",
-/// "overwrite-never", "extra", "missing-content", "error".
+/// "overwrite-never", "extra", "missing-content", "recompressed", "error".
 enum class Reason {
   kNew,
   kChanged,
@@ -43,6 +43,7 @@ enum class Reason {
   kOverwriteNever,
   kExtra,
   kMissingContent,
+  kRecompressed,  ///< the destination has what --recompress makes of the source's digest
   kError,
 };
 std::string_view to_string(Reason reason) noexcept;

@@ -40,6 +40,9 @@ class ImageDestination {
   virtual Result<registry::BlobStart> begin_blob_again(http::Caller& caller, const oci::Descriptor& blob) {
     return begin_blob(caller, blob, std::nullopt);
   }
+  /// Takes a blob whose digest and size are known only when all of it has come; `origin` names it in messages (the blob
+  /// that it is made from). Whoever needs the blob asks for it by its digest from then on.
+  virtual Result<std::unique_ptr<io::BlobStream>> begin_stream(http::Caller& caller, const oci::Descriptor& origin) = 0;
   /// Stores a manifest by its digest.
   virtual Result<registry::PutManifestResult> put_manifest(http::Caller& caller, const oci::RawManifest& manifest) = 0;
   /// Stores a manifest and makes `tag` name it; an empty tag: makes it the image as the destination is named.

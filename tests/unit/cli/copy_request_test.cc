@@ -116,6 +116,31 @@ TEST(CopyRequest, TakesOverWhatIsAsked) {
   EXPECT_EQ(request->authfile, file);
 }
 
+TEST(CopyRequest, Recompression) {
+  const auto request = request_of({"--recompress", "zstd:7", "alpine", "oci:x:y"});
+  ASSERT_TRUE(request.has_value()) << request.error().describe();
+  ASSERT_TRUE(request->options.recompress.has_value());
+  EXPECT_EQ(request->options.recompress->settings.to_string(), "zstd:7");
+  EXPECT_GE(request->options.recompress->threads, 1U);
+  EXPECT_GT(request->codec_memory, std::uint64_t{16} << 20U);
+  EXPECT_EQ(request_of({"alpine", "oci:x:y"})->codec_memory, 0U);
+  const auto tight = request_of({"--recompress", "zstd", "--max-memory", "64MiB", "--jobs", "64", "alpine", "oci:x"});
+  EXPECT_LT(tight->jobs, 4U);
+  expect_usage_error({"--recompress", "zstd:20", "alpine", "oci:x"}, "--recompress: \"20\" is no level of zstd");
+  expect_usage_error({"--recompress", "brotli", "alpine", "oci:x"}, "--recompress: \"brotli\"");
+  expect_usage_error({"--allow-digest-change", "alpine", "oci:x"}, "--allow-digest-change: ");
+  expect_usage_error({"--recompress", "zstd", "--referrers", "alpine", "oci:x"}, "sign again there");
+  expect_usage_error({"--recompress", "zstd", "alpine@" + kDigestA, "oci:x"}, "SRC is named by digest");
+  expect_usage_error({"--recompress", "zstd", "alpine", "oci:x@" + kDigestA}, "DST is named by digest");
+  expect_usage_error({"--recompress", "zstd", "--allow-digest-change", "alpine", "reg.example/x@" + kDigestA},
+                     "DST is");
+  expect_usage_error({"--recompress", "zstd", "--allow-digest-change", "alpine@" + kDigestA, "reg.example/x"},
+                     "name a tag in DST");
+  EXPECT_TRUE(request_of({"--recompress", "gzip", "--allow-digest-change", "alpine@" + kDigestA, "reg.example/x:1"}));
+  EXPECT_TRUE(
+      request_of({"--recompress", "gzip", "--allow-digest-change", "--referrers", "alpine", "reg.example/x:1"}));
+}
+
 TEST(CopyRequest, BadInputIsFoundBeforeAnyTraffic) {
   const ScratchDirectory scratch;
   const std::string directory = scratch.path().string();

@@ -79,17 +79,33 @@ TEST(Render, ADryRunIsATableAndALine) {
       {.kind = PlannedItem::Kind::kTag, .action = PlannedItem::Action::kWrite, .name = "3.20\x1b[2J", .media_type = ""},
   };
   EXPECT_EQ(render_text(report, kNames),
-            "ACTION   KIND            SIZE  NAME\n"
-            "copy     blob         2.0 MiB  " +
+            "ACTION     KIND            SIZE  NAME\n"
+            "copy       blob         2.0 MiB  " +
                 kDigest +
                 "\n"
-                "write    manifest       700 B  " +
+                "write      manifest       700 B  " +
                 kDigest +
                 "\n"
-                "write    tag                -  3.20\\x1b[2J\n" +
+                "write      tag                -  3.20\\x1b[2J\n" +
                 kDigest +
                 " planned docker://docker.io/library/alpine:3.20 → oci:out:3.20: 3 blobs to copy (12.3 MiB), 1 to "
                 "mount, 2 already there, 1 manifest and 1 tag to write\n");
+}
+
+TEST(Render, Recompressed) {
+  CopyReport report = report_of(CopyReport::Status::kCopied);
+  report.blobs_recompressed = 2;
+  report.bytes_recompressed = 20 * kMiB;
+  EXPECT_NE(render_text(report, kNames)
+                .find("3 blobs copied (12.3 MiB), 2 of them recompressed (20.0 MiB before), 1 mounted"),
+            std::string::npos);
+  const auto json = nlohmann::json::parse(render_json(report, kNames));
+  EXPECT_EQ(json["blobs"]["recompressed"], 2);
+  EXPECT_EQ(json["bytes_recompressed"], 20 * kMiB);
+  report.status = CopyReport::Status::kPlanned;
+  EXPECT_NE(
+      render_text(report, kNames).find("3 blobs to copy (12.3 MiB), 2 layers to recompress (20.0 MiB), 1 to mount"),
+      std::string::npos);
 }
 
 TEST(Render, JsonHasItAll) {
@@ -106,7 +122,8 @@ TEST(Render, JsonHasItAll) {
     "status": "planned", "digest": ")" + kDigest +
                                         R"(", "media_type": "application/vnd.oci.image.index.v1+json",
     "source": "docker://docker.io/library/alpine:3.20", "destination": "oci:out:3.20", "bytes": 12897485,
-    "blobs": {"total": 6, "copied": 3, "mounted": 1, "present": 2, "foreign": 0},
+    "bytes_recompressed": 0,
+    "blobs": {"total": 6, "copied": 3, "mounted": 1, "present": 2, "foreign": 0, "recompressed": 0},
     "manifests_written": 2, "tags_written": 1, "referrers": 0, "retries": 1, "duration_ms": 1234,
     "plan": [{"kind": "blob", "action": "copy", "name": ")" +
                                         kDigest + R"(", "media_type": "", "size": 5}]})"));

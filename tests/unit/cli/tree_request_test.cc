@@ -57,6 +57,11 @@ TEST(TreeRequest, BadInputIsFoundBeforeAnyTraffic) {
            Case{{"--retry-failed-from", "/no/such/report.json", "a.example", "b.example"}, "/no/such/report.json"},
            Case{{"--requests-per-second", "a.example", "a.example", "b.example"}, "HOST[:PORT]=N"},
            Case{{"--bandwidth-limit", "12", "a.example", "b.example"}, "at least 1KiB"},
+           Case{{"--recompress", "zstd:x", "a.example", "b.example"}, "--recompress: \"x\" is no level"},
+           Case{{"--recompress", "zstd", "--referrers", "a.example", "b.example"}, "--allow-digest-change"},
+           Case{{"--recompress", "zstd", "--referrers", "--allow-digest-change", "--delete-extra", "a.example",
+                 "b.example"},
+                "--delete-extra: "},
            Case{{"--max-memory", "1MiB", "a.example", "b.example"}, "too little"},
        }) {
     const auto request = request_of(c.words);

@@ -24,6 +24,7 @@ class CopierTest : public ::testing::Test {
             .helpers = 3,
             .slots = slots_,
             .ledger = ledger,
+            .recompressions = recompressions_,
             .bandwidth = bandwidth_,
             .buffers = buffers_,
             .memory = memory != nullptr ? *memory : memory_,
@@ -57,6 +58,7 @@ class CopierTest : public ::testing::Test {
   WorkerSessions sessions_{
       3, [this] { return std::make_unique<http::Session>(http::SessionOptions{}, caches_, Logger()); }};
   http::Session session_{http::SessionOptions{}, caches_, Logger()};
+  RecompressionLedger recompressions_;
   TransferSlots slots_{4};
   runtime::WorkerPool workers_{3};
   io::BufferPool buffers_;

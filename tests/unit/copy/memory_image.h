@@ -146,6 +146,11 @@ class MemoryDestination final : public transport::ImageDestination {
     if (repository_.blobs.contains(blob.digest.to_string())) return registry::BlobStart{};
     return registry::BlobStart{registry::BlobStart::State::kUploading, std::make_unique<Writer>(repository_, blob)};
   }
+  Result<std::unique_ptr<io::BlobStream>> begin_stream(http::Caller&, const oci::Descriptor& origin) override {
+    const std::lock_guard lock(repository_.mutex);
+    repository_.journal.push_back("stream " + origin.digest.to_string());
+    return std::make_unique<Stream>(repository_);
+  }
   Result<registry::PutManifestResult> put_manifest(http::Caller&, const oci::RawManifest& manifest) override {
     return put(manifest, "manifest " + manifest.digest().to_string());
   }
@@ -179,6 +184,25 @@ class MemoryDestination final : public transport::ImageDestination {
    private:
     MemoryRepository& repository_;
     oci::Descriptor blob_;
+    std::string bytes_;
+  };
+
+  class Stream final : public io::BlobStream {
+   public:
+    explicit Stream(MemoryRepository& repository) : repository_(repository) {}
+    Status write(io::Chunk chunk) override {
+      bytes_.append(as_text(chunk.bytes()));
+      return {};
+    }
+    Status commit(const oci::Descriptor& blob) override {
+      const std::lock_guard lock(repository_.mutex);
+      repository_.blobs[blob.digest.to_string()] = bytes_;
+      return {};
+    }
+    void abort() noexcept override {}
+
+   private:
+    MemoryRepository& repository_;
     std::string bytes_;
   };
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <charconv>
+
 #include <cstring>
 
 #include "freightliner/io/buffer_pool.h"
@@ -262,6 +264,41 @@ TEST_F(StreamTest, FinishingTooEarlyIsABugNotAShortBlob) {
   const auto response = (*upload)->finish();
   ASSERT_FALSE(response);
   EXPECT_EQ(response.error().code(), ErrorCode::kInternal);
+}
+
+std::string without_chunk_sizes(std::string_view body) {
+  std::string plain;
+  for (;;) {
+    std::size_t size = 0;
+    const auto line = body.find("\r\n");
+    if (line == std::string_view::npos) return "no chunks";
+    std::from_chars(body.data(), body.data() + line, size, 16);
+    if (size == 0) return plain;
+    plain += body.substr(line + 2, size);
+    body.remove_prefix(line + 2 + size + 2);
+  }
+}
+
+TEST_F(StreamTest, ABodyOfUnknownLengthEndsWhenItIsFinished) {
+  const ScriptedServer server([](const SeenRequest&) { return ScriptedServer::Answer{202, "", {}}; });
+  for (const std::size_t size : {0, 1, 100'000}) {
+    const std::string body = pattern(size);
+    auto upload = session_.upload(request_to(server, Method::kPatch, "/upload"), kUnknownLength, stop_.get_token());
+    ASSERT_TRUE(upload);
+    for (std::size_t sent = 0; sent < body.size();) {
+      io::Chunk chunk = queue_.try_take();
+      ASSERT_TRUE(chunk);
+      sent += chunk.append(as_bytes(std::string_view(body).substr(sent)));
+      ASSERT_TRUE((*upload)->write(std::move(chunk)));
+    }
+    const auto response = (*upload)->finish();
+    ASSERT_TRUE(response) << response.error().describe();
+    EXPECT_EQ(response->status, 202);
+    const SeenRequest seen = server.requests().back();
+    EXPECT_EQ(seen.header("transfer-encoding"), "chunked");
+    EXPECT_EQ(seen.header("content-length"), "");
+    EXPECT_EQ(without_chunk_sizes(seen.body), body) << size;
+  }
 }
 
 }  // namespace

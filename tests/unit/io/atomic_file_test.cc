@@ -50,6 +50,16 @@ TEST_F(AtomicFileTest, AppearsAtCommit) {
   EXPECT_FALSE(file.file());
 }
 
+TEST_F(AtomicFileTest, MayBeNamedInTheEnd) {
+  AtomicFile file = create("stream");
+  EXPECT_TRUE(file.write(as_bytes("content")));
+  EXPECT_EQ(file.commit_as("a/b").error().code(), ErrorCode::kIntegrity);
+  EXPECT_TRUE(file.commit_as("content.txt"));
+  EXPECT_EQ(temporary_.read("content.txt"), "content");
+  EXPECT_EQ(entries(), 1U);
+  EXPECT_EQ(file.commit_as("again").error().code(), ErrorCode::kInternal);
+}
+
 TEST_F(AtomicFileTest, ReplacesWhatIsThereEvenALink) {
   const TemporaryDirectory elsewhere;
   elsewhere.write("target", "untouched");

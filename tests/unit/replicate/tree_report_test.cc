@@ -208,6 +208,7 @@ TEST(TreeReportTest, NamesAreStable) {
       {Reason::kOverwriteNever, "overwrite-never"},
       {Reason::kExtra, "extra"},
       {Reason::kMissingContent, "missing-content"},
+      {Reason::kRecompressed, "recompressed"},
       {Reason::kError, "error"},
   };
   for (const auto& [reason, name] : reasons) EXPECT_EQ(to_string(reason), name);

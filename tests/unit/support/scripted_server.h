@@ -25,7 +25,7 @@ struct SeenRequest {
   std::string method;
   std::string target;
   std::string head;  // all header lines
-  std::string body;
+  std::string body;  // as it came, also in the chunked transfer coding
 
   /// The value of a header; empty where there is none.
   std::string header(std::string_view name) const {
@@ -100,7 +100,9 @@ class ScriptedServer {
     SeenRequest request;
     std::size_t head_end = std::string::npos;
     std::size_t length = 0;
-    while (head_end == std::string::npos || data.size() < head_end + 4 + length) {
+    bool chunked = false;
+    while (head_end == std::string::npos || data.size() < head_end + 4 + length ||
+           (chunked && !data.ends_with("\r\n0\r\n\r\n"))) {
       char buffer[4096];
       const ssize_t count = recv(connection, buffer, sizeof buffer, 0);
       if (count <= 0) return;
@@ -110,6 +112,7 @@ class ScriptedServer {
       head_end = data.find("\r\n\r\n");
       if (head_end == std::string::npos) continue;
       request.head = data.substr(0, head_end);
+      chunked = request.header("transfer-encoding") == "chunked";
       const std::string declared = request.header("content-length");
       std::from_chars(declared.data(), declared.data() + declared.size(), length);
     }

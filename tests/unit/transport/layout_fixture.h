@@ -65,8 +65,9 @@ struct TestImage {
   oci::RawManifest manifest;
 };
 
-/// Feeds `bytes` to a writer in chunks of the queue, without committing it.
-inline Status feed(io::BlobWriter& writer, std::string_view bytes) {
+/// Feeds `bytes` to a writer or stream in chunks of the queue, without committing it.
+template <class Writer>
+Status feed(Writer& writer, std::string_view bytes) {
   io::BufferPool pool;
   io::ChunkQueue queue(pool, 4 * kKiB, 3);
   while (!bytes.empty()) {

@@ -270,4 +270,30 @@ TEST_P(Layout, RefusesToReplaceSomethingElse) {
 }
 
 }  // namespace
+TEST_P(Layout, TakesABlobThatIsNamedInTheEnd) {
+  const TestImage image("a");
+  const oci::Descriptor layer = describe_blob(image.layer);
+  const oci::Descriptor origin = describe_blob("what it is made from");
+  {
+    const auto target = destination(":v1");
+    for (const bool again : {false, true}) {
+      const auto stream = target->begin_stream(*caller_, origin).value();
+      ASSERT_TRUE(feed(*stream, image.layer));
+      EXPECT_EQ(target->has_blob(*caller_, layer).value(), again);
+      ASSERT_TRUE(stream->commit(layer));
+      EXPECT_TRUE(target->has_blob(*caller_, layer).value());
+    }
+    {
+      const auto given_up = target->begin_stream(*caller_, origin).value();
+      ASSERT_TRUE(feed(*given_up, "half of it"));
+    }
+    const Status written = write_image(*target, *caller_, image, "");
+    ASSERT_TRUE(written) << written.error().describe();
+  }
+  EXPECT_EQ(read_blob(*source(":v1"), *caller_, layer).value(), image.layer);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory_.path())) {
+    EXPECT_FALSE(entry.path().string().ends_with(".tmp")) << entry.path();
+  }
+}
+
 }  // namespace freightliner::transport
