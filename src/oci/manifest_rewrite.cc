@@ -80,10 +80,10 @@ class Rewriter {
     }
     if (!other_bytes) return;
     OrderedJson kept = OrderedJson::object();
-    for (const auto& [key, value] : annotations.items()) {
-      const bool of_bytes =
-          std::ranges::any_of(kAnnotationsOfBytes, [&](std::string_view prefix) { return key.starts_with(prefix); });
-      if (!of_bytes) kept[key] = value;
+    for (const auto& annotation : annotations.items()) {
+      const bool of_bytes = std::ranges::any_of(
+          kAnnotationsOfBytes, [&](std::string_view prefix) { return annotation.key().starts_with(prefix); });
+      if (!of_bytes) kept[annotation.key()] = annotation.value();
     }
     annotations = std::move(kept);
   }
