@@ -73,7 +73,7 @@ TEST(TreeRequest, PaceByRegistry) {
   EXPECT_EQ(request->requests_per_second.at("a.example:5000"), 2.5);
   EXPECT_EQ(request->bandwidth, 10U * 1024 * 1024);
   EXPECT_EQ(request->bandwidth_by_host.at("b.example"), 1024U * 1024);
-  EXPECT_EQ(request->jobs, 8U);  // 2 MiB in transfers of 256 KiB
+  EXPECT_EQ(request->jobs, 3U);  // 2 MiB in transfers of 640 KiB
 }
 
 TEST(ParseNewerThan, DatesAndAges) {
