@@ -13,8 +13,8 @@ namespace {
 constexpr unsigned kNearMicroseconds = 2'000;
 
 // What libcurl does around a paused or abandoned transfer is no promise of its interface. These are the versions whose
-// code was read. Later ones ask for a body before the head is sent and take an early end for an error (8.7), and read
-// what is left in a socket before they close it (8.9).
+// code was read: they ask for the body when the head is out, take its early end for the end, and close a socket without
+// reading from it. Later ones have other code for all three.
 bool is_known_libcurl() {
   return curl_version_info(CURLVERSION_NOW)->version_num >> 8 == 0x0758;  // 7.88
 }
