@@ -9,8 +9,8 @@ namespace freightliner::cli {
 
 /// Bytes per chunk of the relay, as --buffer-size is written.
 inline constexpr std::string_view kBufferSizeText = "64KiB";
-/// Chunks per transfer: one being filled, one withheld, one being sent, and one to spare so that neither side waits.
-inline constexpr std::size_t kChunksPerQueue = 4;
+/// Chunks per transfer: one withheld, one to spare, and eight that one system call fills or sends (docs/adr/0005).
+inline constexpr std::size_t kChunksPerQueue = 10;
 
 /// Blobs in flight where the user does not say: twice the processors, within these.
 inline constexpr unsigned kMinimumDefaultJobs = 4;

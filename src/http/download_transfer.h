@@ -1,7 +1,9 @@
 #pragma once
 
 #include <deque>
+#include <span>
 
+#include "freightliner/io/file.h"
 #include "http/multi_loop.h"
 #include "http/stall_guard.h"
 
@@ -9,15 +11,24 @@ namespace freightliner::http {
 
 /// A GET whose body goes into chunks of a queue. Paused while less than one receive buffer fits into free chunks, so
 /// that libcurl never has to keep data that it could not deliver.
+///
+/// A large body over plain http from near goes from the socket straight into the chunks: leave_libcurl() takes the
+/// connection away from libcurl when the headers are there. Many chunks are then filled by one system call, without
+/// another copy. libcurl can't be given the connection back, so it is closed behind the body.
 class DownloadTransfer final : public Transfer {
  public:
-  DownloadTransfer(const Request& request, const SessionOptions& options, SharedCaches& shared, io::ChunkQueue& queue);
+  DownloadTransfer(const Request& request, const TransferContext& context, io::ChunkQueue& queue);
 
   /// A filled chunk, or the last partial one when done(); an empty handle where none is ready.
   io::Chunk take_ready();
   bool has_ready() const noexcept { return !ready_.empty() || (done() && !current_.empty()); }
   bool streams() const noexcept { return status() == 200 || status() == 206; }
 
+  /// Call between rounds, once the headers are complete: goes on without libcurl where that pays.
+  void leave_libcurl(MultiLoop& loop);
+
+  bool receive_directly() override;
+  std::optional<curl_waitfd> waits_for() const override;
   void before_round(TimePoint now) override;
   bool stalled(TimePoint now) override;
   void restart_stall_guard(TimePoint now) override { guard_.restart(now); }
@@ -25,8 +36,15 @@ class DownloadTransfer final : public Transfer {
  protected:
   void set_method() override;
   std::size_t on_body(ByteSpan bytes) override;
+  bool on_request(const Endpoints& endpoints) override;
 
  private:
+  void set_paused(bool pause);
+  /// True where the rest of this body is worth the connection.
+  bool should_leave_libcurl() const;
+  bool can_receive() const noexcept;
+  /// Sorts chunks into which `count` bytes were read, front to back.
+  void keep(std::span<io::Chunk> chunks, std::size_t count);
   /// Bytes that fit into what is free now.
   std::size_t room() const noexcept;
 
@@ -35,7 +53,13 @@ class DownloadTransfer final : public Transfer {
   io::Chunk current_;
   std::deque<io::Chunk> ready_;
   std::size_t receive_buffer_;
+  std::uint64_t received_ = 0;  // from libcurl
   bool paused_ = false;
+  bool libcurl_holds_bytes_ = false;  // it could not deliver them
+  bool leaving_ = false;              // paused until leave_libcurl()
+  int socket_ = -1;                   // libcurl's
+  io::UniqueFd connection_;           // ours; none where libcurl receives
+  std::uint64_t left_ = 0;            // to come on connection_
 };
 
 /// The body of a Download.

@@ -58,10 +58,13 @@ bool is_local_address(const std::string& address) {
 }
 
 bool goes_through_proxy(const Origin& origin) {
+  return names_proxy(origin.scheme) && !is_exempt(origin.host);
+}
+
+bool names_proxy(const std::string& scheme) {
   // The names that libcurl reads. HTTP_PROXY in upper case is not one of them (CGI, "httpoxy").
-  const bool proxied = origin.scheme == "https" ? any_is_set({"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"})
-                                                : any_is_set({"http_proxy", "all_proxy", "ALL_PROXY"});
-  return proxied && !is_exempt(origin.host);
+  return scheme == "https" ? any_is_set({"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"})
+                           : any_is_set({"http_proxy", "all_proxy", "ALL_PROXY"});
 }
 
 }  // namespace freightliner::http

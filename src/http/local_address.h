@@ -15,4 +15,7 @@ bool is_local_address(const std::string& address);
 /// is the proxy's, not the target's.
 bool goes_through_proxy(const Origin& origin);
 
+/// True where the environment names a proxy for URLs of this scheme, whatever NO_PROXY exempts.
+bool names_proxy(const std::string& scheme);
+
 }  // namespace freightliner::http

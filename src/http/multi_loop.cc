@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace freightliner::http {
 namespace {
@@ -10,6 +11,8 @@ namespace {
 // Stall limits are looked at at least this often.
 constexpr int kPollMilliseconds = 500;
 constexpr Duration kIdle{1000};
+// A session has one download and one upload at a time.
+constexpr std::size_t kMostDirect = 2;
 
 // One session talks to one source and one destination at a time; redirects add a storage host.
 constexpr long kCachedConnections = 8;
@@ -54,6 +57,11 @@ Status MultiLoop::round() {
   // Time in which nobody drove the loop (a back-off, a token that another thread fetched) is no server's fault.
   const bool was_idle = now - last_round_ > kIdle;
   last_round_ = now;
+  bool settled = false;
+  for (Transfer* transfer : open_) settled |= !transfer->done() && transfer->send_directly();
+  // Whoever waits for a free chunk gets it before a download does.
+  if (settled) return {};
+  for (Transfer* transfer : open_) settled |= !transfer->done() && transfer->receive_directly();
   // Unpause first, then perform, then poll: data that libcurl kept for a paused transfer does not wake a poll.
   for (Transfer* transfer : open_) {
     if (was_idle) transfer->restart_stall_guard(now);
@@ -62,12 +70,18 @@ Status MultiLoop::round() {
   int running = 0;
   CURLMcode code = curl_multi_perform(multi_.get(), &running);
   if (code != CURLM_OK) return fail(ErrorCode::kInternal, fmt::format("libcurl: {}", curl_multi_strerror(code)));
-  bool settled = collect_finished();
+  settled |= collect_finished();
   settled |= give_up_stalled(now);
   for (Transfer* transfer : open_) settled |= transfer->take_moved() > 0;
   // Where bytes moved there are likely more: a poll would cost a system call for nothing.
   if (settled) return {};
-  code = curl_multi_poll(multi_.get(), nullptr, 0, kPollMilliseconds, nullptr);
+  std::array<curl_waitfd, kMostDirect> waits{};
+  unsigned count = 0;
+  for (Transfer* transfer : open_) {
+    const auto wait = transfer->done() || count == waits.size() ? std::nullopt : transfer->waits_for();
+    if (wait) waits[count++] = *wait;
+  }
+  code = curl_multi_poll(multi_.get(), waits.data(), count, kPollMilliseconds, nullptr);
   if (code != CURLM_OK) return fail(ErrorCode::kInternal, fmt::format("libcurl: {}", curl_multi_strerror(code)));
   return {};
 }

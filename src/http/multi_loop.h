@@ -17,6 +17,8 @@ class MultiLoop {
   MultiLoop& operator=(const MultiLoop&) = delete;
 
   Status add(Transfer& transfer);
+  /// Takes libcurl's part out of an open transfer, whose connection it closes; the rest goes on.
+  void detach(Transfer& transfer) noexcept { curl_multi_remove_handle(multi_.get(), transfer.handle()); }
   /// Takes the transfer off; its connection is closed where the exchange is unfinished.
   void remove(Transfer& transfer) noexcept;
   /// Runs rounds until `finished()` is true. Errors: kCancelled when `stop` is asked for and `grace` has passed since;

@@ -18,7 +18,7 @@ constexpr int kAnswerPatience = 5;
 class Session::Impl {
  public:
   Impl(const SessionOptions& options, SharedCaches& shared, Logger log)
-      : options_(options), shared_(shared), log_(log) {}
+      : options_(options), context_{options_, shared, sockets_}, log_(log) {}
 
   Result<Response> perform(const Request& request, const std::stop_token& stop);
   Result<Download> open(const Request& request, io::ChunkQueue& queue, const std::stop_token& stop);
@@ -36,13 +36,14 @@ class Session::Impl {
   }
 
   SessionOptions options_;
-  SharedCaches& shared_;
+  OpenSockets sockets_;
+  TransferContext context_;
   Logger log_;
   MultiLoop loop_;
 };
 
 Result<Response> Session::Impl::perform(const Request& request, const std::stop_token& stop) {
-  Transfer transfer(request, options_, shared_);
+  Transfer transfer(request, context_);
   FL_CHECK(transfer.prepare());
   FL_CHECK(loop_.add(transfer));
   const Status driven = loop_.drive_until([&] { return transfer.done(); }, stop, request.stop_grace);
@@ -54,7 +55,7 @@ Result<Response> Session::Impl::perform(const Request& request, const std::stop_
 }
 
 Result<Download> Session::Impl::open(const Request& request, io::ChunkQueue& queue, const std::stop_token& stop) {
-  auto transfer = std::make_unique<DownloadTransfer>(request, options_, shared_, queue);
+  auto transfer = std::make_unique<DownloadTransfer>(request, context_, queue);
   FL_CHECK(transfer->prepare());
   FL_CHECK(loop_.add(*transfer));
   DownloadTransfer& running = *transfer;
@@ -62,6 +63,7 @@ Result<Download> Session::Impl::open(const Request& request, io::ChunkQueue& que
       loop_.drive_until([&] { return running.done() || (running.headers_complete() && running.streams()); }, stop);
   if (driven && running.done() && !running.streams()) trace(request, running);
   if (driven && running.streams()) {
+    running.leave_libcurl(loop_);
     // A failure behind the headers is the reader's to report: bytes may have come before it.
     Response head = running.response();
     log_.debug("GET {}: {}", request.url.redacted(), head.status);
@@ -75,7 +77,7 @@ Result<Download> Session::Impl::open(const Request& request, io::ChunkQueue& que
 
 Result<std::unique_ptr<Upload>> Session::Impl::upload(const Request& request, std::uint64_t content_length,
                                                       const std::stop_token& stop) {
-  auto transfer = std::make_unique<UploadTransfer>(request, options_, shared_, content_length);
+  auto transfer = std::make_unique<UploadTransfer>(request, context_, content_length);
   FL_CHECK(transfer->prepare());
   FL_CHECK(loop_.add(*transfer));
   log_.debug("{} {}: {}", to_string(request.method), request.url.redacted(),

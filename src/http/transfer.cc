@@ -42,10 +42,11 @@ Transfer& self_of(void* self) noexcept {
 
 }  // namespace
 
-Transfer::Transfer(const Request& request, const SessionOptions& options, SharedCaches& shared)
+Transfer::Transfer(const Request& request, const TransferContext& context)
     : request_(request),
-      options_(options),
-      shared_(shared.impl()),
+      options_(context.options),
+      shared_(context.shared.impl()),
+      sockets_(context.sockets),
       handle_(curl_easy_init()),
       response_{0, {}, {}, request.url, {}} {}
 
@@ -64,13 +65,11 @@ Status Transfer::prepare() {
   curl_easy_setopt(handle, CURLOPT_READDATA, this);
   curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, &Transfer::header_callback);
   curl_easy_setopt(handle, CURLOPT_HEADERDATA, this);
-  if (request_.refuse_local_addresses) {
-    // Before the connection is made, and, where a kept one is used again, before the request.
-    curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, &Transfer::open_socket_callback);
-    curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, this);
-    curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, &Transfer::prerequest_callback);
-    curl_easy_setopt(handle, CURLOPT_PREREQDATA, this);
-  }
+  // Both look at the address: before the connection is made, and, where a kept one is used again, before the request.
+  curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, &Transfer::open_socket_callback);
+  curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, this);
+  curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, &Transfer::prerequest_callback);
+  curl_easy_setopt(handle, CURLOPT_PREREQDATA, this);
   set_long(CURLOPT_NOSIGNAL, 1);
   set_long(CURLOPT_CONNECT_ONLY, request_.connect_only ? 1 : 0);
   set_long(CURLOPT_FOLLOWLOCATION, 0);
@@ -289,6 +288,7 @@ std::size_t Transfer::header_callback(char* data, std::size_t size, std::size_t 
 }
 
 bool Transfer::is_refused(const std::string& address) const {
+  if (!request_.refuse_local_addresses) return false;
   // Through a proxy the address is the proxy's: there only a literal address in the URL can be judged.
   const Origin& origin = request_.url.origin();
   const std::string judged = goes_through_proxy(origin) ? origin.host : address;
@@ -307,15 +307,19 @@ curl_socket_t Transfer::open_socket_callback(void* self, curlsocktype, curl_sock
       transfer.address_refused_ = true;
       return CURL_SOCKET_BAD;
     }
+    const int descriptor = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (descriptor >= 0) transfer.sockets_.opened(descriptor);
+    return descriptor;
   } catch (const std::bad_alloc&) {
     return CURL_SOCKET_BAD;
   }
-  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-int Transfer::prerequest_callback(void* self, char* remote, char*, int, int) noexcept {
+int Transfer::prerequest_callback(void* self, char* remote, char* local, int remote_port, int local_port) noexcept {
   try {
-    return self_of(self).is_refused(remote) ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+    Transfer& transfer = self_of(self);
+    const bool allowed = !transfer.is_refused(remote) && transfer.on_request({local, local_port, remote, remote_port});
+    return allowed ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
   } catch (const std::bad_alloc&) {
     return CURL_PREREQFUNC_ABORT;
   }

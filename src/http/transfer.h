@@ -7,15 +7,23 @@
 
 #include "freightliner/http/session.h"
 #include "http/curl_handles.h"
+#include "http/open_sockets.h"
 #include "http/shared_caches.h"
 
 namespace freightliner::http {
+
+/// What all transfers of a session use; outlives them.
+struct TransferContext {
+  const SessionOptions& options;
+  SharedCaches& shared;
+  OpenSockets& sockets;
+};
 
 /// One exchange on a libcurl easy handle: sets the request up, collects status, headers and a bounded body, and turns
 /// the outcome into a Response or an Error. Bodies that stream are subclasses. Confined to its session's thread.
 class Transfer {
  public:
-  Transfer(const Request& request, const SessionOptions& options, SharedCaches& shared);
+  Transfer(const Request& request, const TransferContext& context);
   virtual ~Transfer() = default;
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
@@ -28,6 +36,7 @@ class Transfer {
   bool done() const noexcept { return done_; }
   int status() const noexcept { return response_.status; }
   Response& response() noexcept { return response_; }
+  const Response& response() const noexcept { return response_; }
   /// The failure of the exchange; call when done(). nullopt where a whole response came.
   std::optional<Error> failure() const;
 
@@ -37,6 +46,11 @@ class Transfer {
 
   /// Called before each round of the multi loop: adjusts pauses. `now` is the round's time.
   virtual void before_round(TimePoint now);
+  /// Both: move bytes that do not go through libcurl, as far as the socket lets them; true where some moved.
+  virtual bool send_directly() { return false; }
+  virtual bool receive_directly() { return false; }
+  /// What to poll for on account of these two; nullopt where there is nothing to wait for.
+  virtual std::optional<curl_waitfd> waits_for() const { return std::nullopt; }
   /// True where the body is too slow.
   virtual bool stalled(TimePoint now);
   virtual void restart_stall_guard(TimePoint now);
@@ -50,9 +64,14 @@ class Transfer {
   /// Brings request bytes; returns how many, or CURL_READFUNC_PAUSE.
   virtual std::size_t on_read(MutableByteSpan buffer);
   virtual void on_done() {}
+  /// The request is about to go out on this connection (again, where libcurl found a kept connection closed). False:
+  /// it may not; fail_with() has the reason.
+  virtual bool on_request(const Endpoints& /*endpoints*/) { return true; }
 
   void set_long(CURLoption option, long value) { curl_easy_setopt(handle_.get(), option, value); }
+  void fail_with(Error error) { given_up_ = std::move(error); }
   const Request& request() const noexcept { return request_; }
+  OpenSockets& sockets() noexcept { return sockets_; }
   void count_moved(std::size_t bytes) noexcept { moved_ += bytes; }
 
  private:
@@ -72,6 +91,7 @@ class Transfer {
   Request request_;
   const SessionOptions& options_;
   SharedCaches::Impl& shared_;
+  OpenSockets& sockets_;
   EasyHandle handle_;
   HeaderList header_list_;
   std::array<char, CURL_ERROR_SIZE> error_text_{};

@@ -8,10 +8,17 @@
 namespace freightliner::http {
 
 /// A PUT or PATCH whose body comes from chunks. Paused while there are none.
+///
+/// A large body over plain http goes from the chunks straight to the socket: libcurl connects, sends the head and reads
+/// the answer, but is kept paused in between, which saves a copy of every byte and lets one system call take many
+/// chunks. Invariants of that:
+///  1. Nothing of ours is sent before libcurl has handed the whole head to the socket. It shows that by asking for a
+///     full buffer of the body: where something is left unsent, it asks for less.
+///  2. Once we have sent a byte, libcurl may not start the request anew on another connection.
+///  3. libcurl is told the end of the body when we have sent the last byte.
 class UploadTransfer final : public Transfer {
  public:
-  UploadTransfer(const Request& request, const SessionOptions& options, SharedCaches& shared,
-                 std::uint64_t content_length);
+  UploadTransfer(const Request& request, const TransferContext& context, std::uint64_t content_length);
 
   void push(io::Chunk chunk);
   /// The bytes stay the caller's until view_sent().
@@ -24,6 +31,8 @@ class UploadTransfer final : public Transfer {
   /// From here on nothing more is sent: the server may take `limit` to answer.
   void await_answer(Duration limit, TimePoint now);
 
+  bool send_directly() override;
+  std::optional<curl_waitfd> waits_for() const override;
   void before_round(TimePoint now) override;
   bool stalled(TimePoint now) override;
   void restart_stall_guard(TimePoint now) override { guard_.restart(now); }
@@ -31,18 +40,35 @@ class UploadTransfer final : public Transfer {
  protected:
   void set_method() override;
   std::size_t on_read(MutableByteSpan buffer) override;
+  bool on_request(const Endpoints& endpoints) override;
   void on_done() override {
     pending_.clear();
     view_ = {};
   }
 
  private:
-  std::uint64_t content_length_;
-  std::uint64_t pushed_ = 0;
-  StallGuard guard_;
+  enum class Lane {
+    kLibcurl,      // libcurl sends the body
+    kDirect,       // we do
+    kDirectBroken  // we did, and the connection is lost: an answer may still be there to read
+  };
   std::size_t take_from_view(MutableByteSpan buffer) noexcept;
   std::size_t take_from_chunks(MutableByteSpan buffer) noexcept;
+  /// sendmsg(2) of what is pending.
+  ssize_t send_parts() const noexcept;
+  Error lost() const;
+  bool has_pending() const noexcept { return !pending_.empty() || !view_.empty(); }
+  /// Takes bytes that were sent off the front.
+  void consume(std::size_t count) noexcept;
 
+  std::uint64_t content_length_;
+  std::uint64_t pushed_ = 0;
+  std::uint64_t sent_ = 0;  // given to libcurl or to the socket
+  StallGuard guard_;
+  bool may_go_direct_;
+  Lane lane_ = Lane::kLibcurl;
+  int socket_ = -1;
+  bool answered_ = false;  // something had come on it before the last byte was sent
   std::deque<io::Chunk> pending_;
   ByteSpan view_;  // goes out after pending_
   bool paused_ = false;
