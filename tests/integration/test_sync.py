@@ -130,9 +130,10 @@ class Failures(SyncCase):
         self.assertEqual(self.arrived(), set())
 
     def test_a_locked_job(self):
-        self.source.rule("GET", "/blobs/", faults.Delay(0.1))
+        self.source.rule("GET", "/blobs/", faults.Delay(1))
         self.write("include-repo: app")
-        first = self.program.start("sync", "--config", self.path)
+        # One after the other, so that it still runs when its first tag has arrived.
+        first = self.program.start("sync", "--config", self.path, "--jobs-per-host", "2", "--jobs", "1")
         self.addCleanup(lambda: first.alive() and first.send_signal(signal.SIGKILL))
         process.wait_until(lambda: tags_of(self.destination), 20)
         self.sync(code=LOCKED)

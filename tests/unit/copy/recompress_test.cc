@@ -45,6 +45,7 @@ class RecompressTest : public ::testing::Test {
             .recompressions = recompressions_,
             .bandwidth = bandwidth_,
             .buffers = buffers_,
+            .memory = memory_,
             .clock = clock_,
             .progress = progress_,
             .retry = {},
@@ -104,6 +105,8 @@ class RecompressTest : public ::testing::Test {
   TransferSlots slots_{4};
   runtime::WorkerPool workers_{3};
   io::BufferPool buffers_;
+  runtime::MemoryGovernor memory_{
+      buffers_, clock_, {.budget = {64 * kMiB, runtime::BudgetSource::kOption}, .interval = {}}};
   test::ManualClock clock_;
   BandwidthLimiter bandwidth_{clock_, std::nullopt, {}};
   runtime::Progress progress_;
