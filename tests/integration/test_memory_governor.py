@@ -11,7 +11,7 @@ from support.case import Case, at
 
 MIB = 1024  # in KiB
 LAYER = "application/vnd.oci.image.layer.v1.tar"
-# 32 jobs with four buffers of 4 MiB each: 512 MiB, if all moved at the same time.
+# 32 jobs with ten buffers of 4 MiB each: 1.25 GiB, if all moved at the same time.
 GREEDY = ("--jobs", "32", "--buffer-size", "4MiB")
 
 
