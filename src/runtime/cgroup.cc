@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "freightliner/base/bytes.h"
+#include "freightliner/base/text.h"
 #include "freightliner/io/file.h"
 
 namespace freightliner::runtime {
@@ -12,16 +13,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxFile = 4 * kMiB;  // a mountinfo of many containers
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (;;) {
-    const auto end = text.find(separator);
-    parts.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
-}
 
 bool names_controller(std::string_view list, std::string_view controller) {
   const auto names = split(list, ',');

@@ -3,17 +3,17 @@
 #include <gtest/gtest.h>
 
 #include <charconv>
-
 #include <cstring>
-
 #include "freightliner/io/buffer_pool.h"
 #include "support/scripted_server.h"
+#include "support/wire_server.h"
 
 namespace freightliner::http {
 namespace {
 
 using test::ScriptedServer;
 using test::SeenRequest;
+using test::WireServer;
 
 class SessionTest : public ::testing::Test {
  protected:
@@ -97,45 +97,13 @@ TEST_F(SessionTest, RefusesLocalAddressesThatARegistryNamed) {
   EXPECT_TRUE(session_.perform(request, stop_.get_token()));
 }
 
-/// Answers the first bytes of any connection with a plain-text error, as HTTP servers do to a TLS greeting.
-class PlainTextServer {
- public:
-  PlainTextServer() : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in name = {};
-    name.sin_family = AF_INET;
-    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof name;
-    auto* generic = reinterpret_cast<sockaddr*>(&name);
-    if (bind(listener_, generic, length) != 0 || listen(listener_, 4) != 0 ||
-        getsockname(listener_, generic, &length) != 0) {
-      ADD_FAILURE() << "cannot listen";
-    }
-    port_ = ntohs(name.sin_port);
-    thread_ = std::thread([this] {
-      const int connection = accept(listener_, nullptr, nullptr);
-      char buffer[4096];
-      constexpr std::string_view kAnswer = "HTTP/1.0 400 Bad Request\r\n\r\n";
-      if (recv(connection, buffer, sizeof buffer, 0) > 0)
-        send(connection, kAnswer.data(), kAnswer.size(), MSG_NOSIGNAL);
-      close(connection);
-    });
-  }
-  ~PlainTextServer() {
-    thread_.join();
-    close(listener_);
-  }
-  PlainTextServer(const PlainTextServer&) = delete;
-  PlainTextServer& operator=(const PlainTextServer&) = delete;
-  int port() const { return port_; }
-
- private:
-  int listener_;
-  int port_ = 0;
-  std::thread thread_;
-};
-
 TEST_F(SessionTest, PlainServerOnATlsPortIsRecognised) {
-  const PlainTextServer server;
+  // As HTTP servers answer a TLS greeting.
+  const WireServer server([](int connection) {
+    char greeting[4096];
+    if (recv(connection, greeting, sizeof greeting, 0) > 0)
+      WireServer::say(connection, "HTTP/1.0 400 Bad Request\r\n\r\n");
+  });
   const Request request{.url = *Url::parse(fmt::format("https://127.0.0.1:{}/v2/", server.port()))};
   const auto response = session_.perform(request, stop_.get_token());
   ASSERT_FALSE(response);
