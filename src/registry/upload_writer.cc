@@ -6,7 +6,6 @@
 #include <charconv>
 
 #include "registry/access.h"
-#include "registry/upload_cancel.h"
 
 namespace freightliner::registry {
 namespace {
@@ -14,8 +13,12 @@ namespace {
 /// What both ways of uploading share: the session, its cancellation, the closing answer.
 class UploadWriter : public io::BlobWriter {
  public:
-  UploadWriter(Exchange& exchange, http::Caller& caller, UploadSession session, std::function<void()> committed)
-      : exchange_(exchange), caller_(caller), session_(std::move(session)), committed_(std::move(committed)) {}
+  UploadWriter(Exchange& exchange, http::Caller& caller, OpenUpload upload, std::function<void()> committed)
+      : exchange_(exchange),
+        caller_(caller),
+        upload_(std::move(upload)),
+        session_(upload_.session()),
+        committed_(std::move(committed)) {}
   ~UploadWriter() override { undo(); }
   UploadWriter(const UploadWriter&) = delete;
   UploadWriter& operator=(const UploadWriter&) = delete;
@@ -37,7 +40,8 @@ class UploadWriter : public io::BlobWriter {
 
   Exchange& exchange_;
   http::Caller caller_;
-  UploadSession session_;
+  OpenUpload upload_;
+  UploadSession& session_;
   std::unique_ptr<http::Upload> body_;
 
  private:
@@ -47,7 +51,6 @@ class UploadWriter : public io::BlobWriter {
   std::function<void()> committed_;
   Call open_call_;
   std::optional<http::Request> open_request_;
-  bool settled_ = false;
 };
 
 Call UploadWriter::call(http::Method method) const {
@@ -118,7 +121,7 @@ Status UploadWriter::settle(const http::Response& response) {
                   fmt::format("{}: the registry stored {}", open_call_.what, stored->to_string()));
     }
   }
-  settled_ = true;
+  upload_.settle();
   if (committed_) committed_();
   return {};
 }
@@ -132,16 +135,14 @@ Status UploadWriter::settle_lost_answer(Error error) {
                   .what = fmt::format("HEAD blob {}@{}", session_.repository, session_.blob.digest.to_string())};
   const auto answer = exchange_.send(caller_, head);
   if (!answer || answer->status != 200) return fail(std::move(error));
-  settled_ = true;
+  upload_.settle();
   if (committed_) committed_();
   return {};
 }
 
 void UploadWriter::undo() noexcept {
   body_.reset();  // closes the connection of a body that is under way
-  if (settled_) return;
-  settled_ = true;
-  cancel_upload(exchange_, caller_, session_);
+  upload_.cancel();
 }
 
 /// The whole blob in the closing PUT.
@@ -173,9 +174,9 @@ class MonolithicWriter final : public UploadWriter {
 /// PATCH requests of a fixed size, then a closing PUT without a body.
 class ChunkedWriter final : public UploadWriter {
  public:
-  ChunkedWriter(Exchange& exchange, http::Caller& caller, UploadSession session, std::uint64_t chunk_size,
+  ChunkedWriter(Exchange& exchange, http::Caller& caller, OpenUpload upload, std::uint64_t chunk_size,
                 std::function<void()> committed)
-      : UploadWriter(exchange, caller, std::move(session), std::move(committed)), chunk_size_(chunk_size) {}
+      : UploadWriter(exchange, caller, std::move(upload), std::move(committed)), chunk_size_(chunk_size) {}
 
   Status write(io::Chunk chunk) override;
   Status commit() override;
@@ -235,13 +236,13 @@ Status ChunkedWriter::commit() {
 
 }  // namespace
 
-std::unique_ptr<io::BlobWriter> make_upload_writer(Exchange& exchange, http::Caller& caller, UploadSession session,
+std::unique_ptr<io::BlobWriter> make_upload_writer(Exchange& exchange, http::Caller& caller, OpenUpload upload,
                                                    std::uint64_t chunk_size, std::function<void()> committed) {
-  const std::uint64_t chunk = chunk_size == 0 ? 0 : std::max(chunk_size, session.minimum_chunk);
-  if (chunk == 0 || session.blob.size == 0) {
-    return std::make_unique<MonolithicWriter>(exchange, caller, std::move(session), std::move(committed));
+  const std::uint64_t chunk = chunk_size == 0 ? 0 : std::max(chunk_size, upload.session().minimum_chunk);
+  if (chunk == 0 || upload.session().blob.size == 0) {
+    return std::make_unique<MonolithicWriter>(exchange, caller, std::move(upload), std::move(committed));
   }
-  return std::make_unique<ChunkedWriter>(exchange, caller, std::move(session), chunk, std::move(committed));
+  return std::make_unique<ChunkedWriter>(exchange, caller, std::move(upload), chunk, std::move(committed));
 }
 
 }  // namespace freightliner::registry

@@ -28,8 +28,9 @@ Result<FileIdentity> identify(const ArchivePlace& place) {
 /// more are taken along, as they stay in a directory.
 class ArchiveStore final : public LayoutStore {
  public:
-  ArchiveStore(std::filesystem::path path, ArchivePlace place, bool create, Logger log)
-      : path_(std::move(path)), place_(std::move(place)), create_(create), log_(log) {}
+  ArchiveStore(std::filesystem::path path, ArchivePlace place, bool create, runtime::CleanupRegistry& cleanups,
+               Logger log)
+      : path_(std::move(path)), place_(std::move(place)), create_(create), cleanups_(cleanups), log_(log) {}
   /// Opens what is there. Errors: kProtocol where that is no archive of a layout.
   Status open_existing();
 
@@ -57,6 +58,7 @@ class ArchiveStore final : public LayoutStore {
   std::filesystem::path path_;
   ArchivePlace place_;
   bool create_;
+  runtime::CleanupRegistry& cleanups_;
   Logger log_;
   FileIdentity old_identity_;
   std::unique_ptr<const ArchiveFiles> old_;
@@ -87,7 +89,7 @@ Status ArchiveStore::open_existing() {
 Status ArchiveStore::prepare(Pending& pending) const {
   if (!create_) return fail(ErrorCode::kInternal, fmt::format("{} was not opened for writing", shown()));
   if (pending.file) return {};
-  FL_TRY(pending.file, ArchiveFile::create(place_.directory, place_.name, shown()));
+  FL_TRY(pending.file, ArchiveFile::create(cleanups_, place_.directory, place_.name, shown()));
   return {};
 }
 
@@ -168,9 +170,10 @@ Status ArchiveStore::finish(const std::stop_token& stop) {
 
 }  // namespace
 
-Result<std::unique_ptr<LayoutStore>> open_archive_store(const std::filesystem::path& path, bool create, Logger log) {
+Result<std::unique_ptr<LayoutStore>> open_archive_store(const std::filesystem::path& path, bool create,
+                                                        runtime::CleanupRegistry& cleanups, Logger log) {
   FL_TRY(ArchivePlace place, locate_archive(path));
-  auto store = std::make_unique<ArchiveStore>(path, std::move(place), create, log);
+  auto store = std::make_unique<ArchiveStore>(path, std::move(place), create, cleanups, log);
   FL_CHECK(store->open_existing());
   return std::unique_ptr<LayoutStore>(std::move(store));
 }

@@ -14,6 +14,7 @@
 #include "freightliner/io/blob_reader.h"
 #include "freightliner/io/blob_writer.h"
 #include "freightliner/oci/manifest.h"
+#include "freightliner/runtime/cleanup_registry.h"
 #include "freightliner/runtime/progress.h"
 
 namespace freightliner::registry {
@@ -34,6 +35,7 @@ struct RegistryServices {
   http::HostGovernor& governor;
   Clock& clock;
   runtime::Progress& progress;
+  runtime::CleanupRegistry& cleanups;  ///< of upload sessions
   Logger log;
 };
 
