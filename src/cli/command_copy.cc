@@ -10,9 +10,8 @@
 namespace freightliner::cli {
 namespace {
 
-int run_request(const CopyRequest& request, const Settings& settings, const Voice& voice) {
+int run_request(RunFrame& frame, const CopyRequest& request, const Voice& voice) {
   const CopyNames names = {.source = request.source.to_string(), .destination = request.destination.to_string()};
-  RunFrame frame(settings, voice, request.timeout);
   const auto report = run_copy_request(request, frame.services(), frame.stop());
   frame.end_progress();
   // A copy that was complete when the signal came is a success.
@@ -39,7 +38,8 @@ int run_copy(const CommandContext& context) {
   const Voice voice = voice_of(*settings, context.terminal);
   const auto request = make_copy_request(*settings, arguments->operands, context.environment, STDIN_FILENO);
   if (!request) return report_usage(voice, request.error());
-  return run_request(*request, *settings, voice);
+  RunFrame frame(*settings, voice, request->timeout);
+  return frame.settle(run_request(frame, *request, voice));
 }
 
 }  // namespace freightliner::cli

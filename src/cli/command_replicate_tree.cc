@@ -22,8 +22,8 @@ int run_replicate_tree(const CommandContext& context) {
                         patterns, SystemClock().wall_time());
   if (!request) return report_usage(voice, request.error());
   RunFrame frame(*settings, voice, request->timeout);
-  return finish_tree_run(frame, voice, *request, replicate_tree(*request, frame.services(), frame.stop()),
-                         render_tree_text);
+  return frame.settle(finish_tree_run(frame, voice, *request, replicate_tree(*request, frame.services(), frame.stop()),
+                                      render_tree_text));
 }
 
 }  // namespace freightliner::cli

@@ -37,8 +37,7 @@ class SyncOutput {
   bool first_ = true;
 };
 
-int run_jobs(const SyncPlan& plan, const Voice& voice) {
-  RunFrame frame(plan.settings, voice, plan.timeout);
+int run_jobs(RunFrame& frame, const SyncPlan& plan, const Voice& voice) {
   SyncOutput output(voice);
   int code = kExitDone;
   for (const PlannedJob& job : plan.jobs) {
@@ -72,7 +71,9 @@ int run_sync(const CommandContext& context) {
   replicate::PatternCache patterns;
   const auto plan = plan_sync(file, *arguments, context.environment, patterns);
   if (!plan) return report_usage(guess, plan.error());
-  return run_jobs(*plan, voice_of(plan->settings, context.terminal));
+  const Voice voice = voice_of(plan->settings, context.terminal);
+  RunFrame frame(plan->settings, voice, plan->timeout);
+  return frame.settle(run_jobs(frame, *plan, voice));
 }
 
 }  // namespace freightliner::cli

@@ -26,16 +26,16 @@ Result<std::unique_ptr<transport::ImageSource>> open_source(const ImageName& nam
 
 Result<std::unique_ptr<transport::ImageDestination>> open_destination(const ImageName& name,
                                                                       registry::RegistryClient* client, bool create,
-                                                                      const Logger& log) {
+                                                                      const RunServices& services) {
   switch (name.kind) {
     case TransportKind::kDocker:
       return transport::make_docker_destination(*client, *name.reference);
     case TransportKind::kOci:
-      return transport::open_layout_destination(name, create, log);
+      return transport::open_layout_destination(name, create, services.cleanups, services.log);
     case TransportKind::kOciArchive:
       break;
   }
-  return transport::open_archive_destination(name, create, log);
+  return transport::open_archive_destination(name, create, services.cleanups, services.log);
 }
 
 }  // namespace
@@ -51,7 +51,7 @@ Result<copy::CopyReport> run_copy_request(const CopyRequest& request, const RunS
                 stop);
   FL_TRY(const auto source, open_source(request.source, engine.source_client()));
   FL_TRY(const auto destination,
-         open_destination(request.destination, engine.destination_client(), !request.options.dry_run, services.log));
+         open_destination(request.destination, engine.destination_client(), !request.options.dry_run, services));
   http::Caller caller{engine.own_session(), stop};
   FL_TRY(copy::CopyReport report, engine.copier().copy(caller, *source, *destination, request.options));
   report.retries = services.progress.retries.load();

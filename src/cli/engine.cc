@@ -89,7 +89,11 @@ class Engine::Impl {
   Impl(const RunRequest& request, const RunServices& services, const Sides& sides, Workforce workforce,
        const std::stop_token& stop)
       : governor(services.clock, governor_options(request), services.log),
-        shared{.governor = governor, .clock = services.clock, .progress = services.progress, .log = services.log},
+        shared{.governor = governor,
+               .clock = services.clock,
+               .progress = services.progress,
+               .cleanups = services.cleanups,
+               .log = services.log},
         source(make_side(request, sides.source, request.source_credential, shared, stop)),
         destination(make_side(request, sides.destination, request.destination_credential, shared, stop)),
         memory(buffers, services.clock, memory_options(request), services.log),

@@ -8,6 +8,7 @@
 #include "freightliner/copy/copier.h"
 #include "freightliner/http/host_governor.h"
 #include "freightliner/registry/registry_client.h"
+#include "freightliner/runtime/cleanup_registry.h"
 #include "freightliner/runtime/memory_governor.h"
 #include "freightliner/runtime/progress.h"
 
@@ -17,6 +18,7 @@ namespace freightliner::cli {
 struct RunServices {
   Clock& clock;
   runtime::Progress& progress;
+  runtime::CleanupRegistry& cleanups;
   Logger log;
 };
 

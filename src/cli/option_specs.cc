@@ -416,6 +416,13 @@ constexpr OptionSpec kOptions[] = {
      .choices = "text|json",
      .default_value = "text",
      .help = "The form of everything on standard error; json: one object per line."},
+    {.name = "leak-check",
+     .kind = OptionKind::kSwitch,
+     .group = OptionGroup::kOutput,
+     .commands = kRegistryCommands,
+     .help =
+         "At the end of the run look for upload sessions, temporary files and locks that it still holds: a line for "
+         "each, and exit code 1. There should never be one; tests of freightliner set this."},
     {.name = "config",
      .value_name = "FILE",
      .group = OptionGroup::kOutput,

@@ -26,8 +26,9 @@ int finish_tree_run(RunFrame& frame, const Voice& voice, const TreeRequest& requ
   const Status printed = print_report(voice, report, text);
   // A run that another run keeps away has nothing to report: the file may be that one's.
   const bool was_locked_out = report.error && report.error->code() == ErrorCode::kLocked;
-  const Status saved =
-      request.report.empty() || was_locked_out ? Status() : replicate::save_report(report, request.report);
+  const Status saved = request.report.empty() || was_locked_out
+                           ? Status()
+                           : replicate::save_report(report, request.report, frame.services().cleanups);
   if (report.error) write_failure(voice.terminal, voice.log_format, report.error->describe());
   for (const Status* status : {&printed, &saved}) {
     if (*status) continue;

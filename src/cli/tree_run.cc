@@ -54,7 +54,7 @@ class TreeEngine {
   std::unique_ptr<ImageTree> open(const transport::TreeName& name, registry::RegistryClient* client,
                                   bool create) const {
     return client != nullptr ? transport::make_registry_tree(*client, name, services_.log, create)
-                             : transport::make_layout_tree(name, create, services_.log);
+                             : transport::make_layout_tree(name, create, services_.cleanups, services_.log);
   }
 
   const RunServices& services_;
@@ -78,12 +78,13 @@ Result<RunState> take_state(const TreeRequest& request, const RunServices& servi
   if (lock.empty()) {
     FL_TRY(lock, replicate::default_lock_path(source, destination));
   }
-  FL_TRY(replicate::RunLock held, replicate::RunLock::acquire(lock, request.lock_wait, services.clock, stop));
+  FL_TRY(replicate::RunLock held,
+         replicate::RunLock::acquire(services.cleanups, lock, request.lock_wait, services.clock, stop));
   state.lock.emplace(std::move(held));
   if (request.checkpoint.empty()) return state;
-  FL_TRY(state.checkpoint,
-         replicate::Checkpoint::open(request.checkpoint, {source, destination, request.selection_text},
-                                     request.checkpoint_ttl, services.clock));
+  FL_TRY(state.checkpoint, replicate::Checkpoint::open(services.cleanups, request.checkpoint,
+                                                       {source, destination, request.selection_text},
+                                                       request.checkpoint_ttl, services.clock));
   return state;
 }
 

@@ -135,4 +135,9 @@ Result<FileLock> FileLock::acquire(const Directory& directory, const std::string
   }
 }
 
+Status FileLock::release() const {
+  if (flock(file_.get(), LOCK_UN) == 0) return {};
+  return fail(errno_error(errno, "release a lock"));
+}
+
 }  // namespace freightliner::io

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "registry/access.h"
-#include "registry/upload_cancel.h"
 #include "registry/upload_writer.h"
 
 namespace freightliner::registry {
@@ -34,11 +33,12 @@ Result<bool> BlobUploads::has(http::Caller& caller, const std::string& repositor
   return present;
 }
 
-Result<UploadSession> BlobUploads::session_of(const http::Response& response, const Call& call,
-                                              const std::string& repository, const oci::Descriptor& blob) const {
+Result<OpenUpload> BlobUploads::session_of(http::Caller& caller, const http::Response& response, const Call& call,
+                                           const std::string& repository, const oci::Descriptor& blob) const {
   FL_TRY(http::Url location, exchange_.resolve_target(response, response.headers.find("Location"), call.what));
   const std::uint64_t minimum = response.headers.find_number("OCI-Chunk-Min-Length").value_or(0);
-  return UploadSession{repository, blob, std::move(location), minimum > kMaxMinimumChunk ? blob.size : minimum};
+  return OpenUpload(exchange_, caller,
+                    {repository, blob, std::move(location), minimum > kMaxMinimumChunk ? blob.size : minimum});
 }
 
 Result<BlobUploads::MountAnswer> BlobUploads::mount(http::Caller& caller, const std::string& repository,
@@ -65,12 +65,12 @@ Result<BlobUploads::MountAnswer> BlobUploads::mount(http::Caller& caller, const 
     refused_mounts_.with([&](auto& refused) { refused.insert(from); });
     return MountAnswer{};
   }
-  FL_TRY(UploadSession session, session_of(*response, call, repository, blob));
+  FL_TRY(OpenUpload session, session_of(caller, *response, call, repository, blob));
   return MountAnswer{false, std::move(session)};
 }
 
-Result<UploadSession> BlobUploads::start(http::Caller& caller, const std::string& repository,
-                                         const oci::Descriptor& blob) {
+Result<OpenUpload> BlobUploads::start(http::Caller& caller, const std::string& repository,
+                                      const oci::Descriptor& blob) {
   const Call call{.method = http::Method::kPost,
                   .path = fmt::format("/v2/{}/blobs/uploads/", repository),
                   .access = push_access(repository),
@@ -78,22 +78,22 @@ Result<UploadSession> BlobUploads::start(http::Caller& caller, const std::string
                   .what = fmt::format("POST upload {}@{}", repository, blob.digest.to_string())};
   FL_TRY(const http::Response response, exchange_.send(caller, call));
   if (response.status != 202) return fail(exchange_.error_of(response, call.what));
-  return session_of(response, call, repository, blob);
+  return session_of(caller, response, call, repository, blob);
 }
 
-BlobStart BlobUploads::uploading(http::Caller& caller, UploadSession session) {
-  const oci::Digest digest = session.blob.digest;
-  const std::string repository = session.repository;
+BlobStart BlobUploads::uploading(http::Caller& caller, OpenUpload upload) {
+  const oci::Digest digest = upload.session().blob.digest;
+  const std::string repository = upload.session().repository;
   const auto committed = [this, repository, digest] { self_mount_.saw_present(repository, digest); };
   return {BlobStart::State::kUploading,
-          make_upload_writer(exchange_, caller, std::move(session), chunk_size_, committed)};
+          make_upload_writer(exchange_, caller, std::move(upload), chunk_size_, committed)};
 }
 
 Result<BlobStart> BlobUploads::begin_after_head(http::Caller& caller, const std::string& repository,
-                                                const oci::Descriptor& blob, std::optional<UploadSession> session) {
+                                                const oci::Descriptor& blob, std::optional<OpenUpload> session) {
   Result<bool> present = has(caller, repository, blob, true);
   if (!present || *present) {
-    if (session) cancel_upload(exchange_, caller, *session);
+    session.reset();  // cancelled
     FL_CHECK(present ? Status() : Status(fail(std::move(present).error())));
     return BlobStart{BlobStart::State::kPresent};
   }
@@ -113,7 +113,7 @@ Result<BlobStart> BlobUploads::begin_where_mounts_tell(http::Caller& caller, con
 
 Result<BlobStart> BlobUploads::begin(http::Caller& caller, const std::string& repository, const oci::Descriptor& blob,
                                      const std::optional<std::string>& mount_from) {
-  std::optional<UploadSession> session;
+  std::optional<OpenUpload> session;
   const bool may_mount = mount_from && *mount_from != repository &&
                          !refused_mounts_.with([&](const auto& refused) { return refused.contains(*mount_from); });
   if (may_mount) {
@@ -138,8 +138,8 @@ Result<BlobStart> BlobUploads::begin(http::Caller& caller, const std::string& re
 
 Result<std::unique_ptr<io::BlobStream>> BlobUploads::begin_stream(http::Caller& caller, const std::string& repository,
                                                                   const oci::Descriptor& origin) {
-  FL_TRY(UploadSession session, start(caller, repository, origin));
-  return make_upload_stream(exchange_, caller, std::move(session), chunk_size_);
+  FL_TRY(OpenUpload upload, start(caller, repository, origin));
+  return make_upload_stream(exchange_, caller, std::move(upload), chunk_size_);
 }
 
 }  // namespace freightliner::registry

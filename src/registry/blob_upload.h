@@ -5,17 +5,9 @@
 #include "freightliner/base/guarded.h"
 #include "registry/exchange.h"
 #include "registry/self_mount.h"
+#include "registry/upload_cancel.h"
 
 namespace freightliner::registry {
-
-/// An upload session at the registry: the Location it is at now and what is needed to go on or to cancel it.
-struct UploadSession {
-  std::string repository;
-  oci::Descriptor blob;
-  http::Url location;
-  /// OCI-Chunk-Min-Length; 0 where the registry did not ask for one.
-  std::uint64_t minimum_chunk = 0;
-};
 
 /// The blob endpoints that write. See RegistryClient for the contracts.
 class BlobUploads {
@@ -37,18 +29,18 @@ class BlobUploads {
   /// The answer to a POST that asks for a mount: 201 → true, 202 → the session.
   struct MountAnswer {
     bool mounted = false;
-    std::optional<UploadSession> session;
+    std::optional<OpenUpload> session;
   };
   Result<MountAnswer> mount(http::Caller& caller, const std::string& repository, const oci::Descriptor& blob,
                             const oci::Digest& digest, const std::string& from);
-  Result<UploadSession> start(http::Caller& caller, const std::string& repository, const oci::Descriptor& blob);
+  Result<OpenUpload> start(http::Caller& caller, const std::string& repository, const oci::Descriptor& blob);
   Result<BlobStart> begin_where_mounts_tell(http::Caller& caller, const std::string& repository,
                                             const oci::Descriptor& blob);
   Result<BlobStart> begin_after_head(http::Caller& caller, const std::string& repository, const oci::Descriptor& blob,
-                                     std::optional<UploadSession> session);
-  Result<UploadSession> session_of(const http::Response& response, const Call& call, const std::string& repository,
-                                   const oci::Descriptor& blob) const;
-  BlobStart uploading(http::Caller& caller, UploadSession session);
+                                     std::optional<OpenUpload> session);
+  Result<OpenUpload> session_of(http::Caller& caller, const http::Response& response, const Call& call,
+                                const std::string& repository, const oci::Descriptor& blob) const;
+  BlobStart uploading(http::Caller& caller, OpenUpload upload);
 
   Exchange& exchange_;
   std::uint64_t chunk_size_;

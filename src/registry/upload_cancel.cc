@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "registry/access.h"
-#include "registry/blob_upload.h"
 
 namespace freightliner::registry {
 namespace {
@@ -11,10 +10,7 @@ namespace {
 // A signalled run has five seconds to clean up: one for the answer that names the session, twice this to cancel it.
 constexpr Duration kCancelTimeout{1'500};
 
-}  // namespace
-
-void cancel_upload(Exchange& exchange, http::Caller& caller, const UploadSession& session) noexcept {
-  const Logger& log = exchange.services().log;
+Status cancel_upload(Exchange& exchange, const http::Caller& caller, const UploadSession& session) {
   // Its own stop token: clean-up goes on when the run is stopped.
   http::Caller cleaner{caller.session, std::stop_token()};
   Call call{.url = session.location,
@@ -25,16 +21,28 @@ void cancel_upload(Exchange& exchange, http::Caller& caller, const UploadSession
     request.timeout = kCancelTimeout;
     return cleaner.session.perform(request, cleaner.stop);
   };
-  const auto status = once();
-  if (!status) return log.debug("{}: {}", call.what, status.error().describe());
-  if (status->ok()) {
-    if (auto location = exchange.resolve_target(*status, status->headers.find("Location"), call.what)) {
+  FL_TRY(const http::Response status, once());
+  if (status.ok()) {
+    if (auto location = exchange.resolve_target(status, status.headers.find("Location"), call.what)) {
       call.url = *std::move(location);
     }
   }
   call.method = http::Method::kDelete;
-  const auto deleted = once();
-  log.debug("{}: status {}, delete {}", call.what, status->status, deleted ? deleted->status : 0);
+  FL_TRY(const http::Response deleted, once());
+  exchange.services().log.debug("{}: status {}, delete {}", call.what, status.status, deleted.status);
+  // Other refusals say that there is no such session any more, or that this registry never deletes one.
+  if (deleted.status == 401 || deleted.status >= 500) return fail(exchange.error_of(deleted, call.what));
+  return {};
+}
+
+}  // namespace
+
+OpenUpload::OpenUpload(Exchange& exchange, const http::Caller& caller, UploadSession session)
+    : session_(std::make_shared<UploadSession>(std::move(session))) {
+  std::string name = fmt::format("{}/{}@{}", exchange.host(), session_->repository, session_->blob.digest.to_string());
+  cleanup_ = exchange.services().cleanups.add(
+      runtime::CleanupKind::kUploadSession, std::move(name),
+      [&exchange, caller, state = session_] { return cancel_upload(exchange, caller, *state); });
 }
 
 }  // namespace freightliner::registry

@@ -6,7 +6,6 @@
 #include <charconv>
 
 #include "registry/access.h"
-#include "registry/upload_cancel.h"
 
 namespace freightliner::registry {
 namespace {
@@ -14,8 +13,12 @@ namespace {
 /// What both ways of uploading share: the session, its cancellation, the closing answer.
 class UploadWriter : public io::BlobWriter {
  public:
-  UploadWriter(Exchange& exchange, http::Caller& caller, UploadSession session, std::function<void()> committed)
-      : exchange_(exchange), caller_(caller), session_(std::move(session)), committed_(std::move(committed)) {}
+  UploadWriter(Exchange& exchange, http::Caller& caller, OpenUpload upload, std::function<void()> committed)
+      : exchange_(exchange),
+        caller_(caller),
+        upload_(std::move(upload)),
+        session_(upload_.session()),
+        committed_(std::move(committed)) {}
   ~UploadWriter() override { undo(); }
   UploadWriter(const UploadWriter&) = delete;
   UploadWriter& operator=(const UploadWriter&) = delete;
@@ -41,7 +44,8 @@ class UploadWriter : public io::BlobWriter {
 
   Exchange& exchange_;
   http::Caller caller_;
-  UploadSession session_;
+  OpenUpload upload_;
+  UploadSession& session_;
   std::unique_ptr<http::Upload> body_;
 
  private:
@@ -51,7 +55,6 @@ class UploadWriter : public io::BlobWriter {
   std::function<void()> committed_;
   Call open_call_;
   std::optional<http::Request> open_request_;
-  bool settled_ = false;
 };
 
 Call UploadWriter::call(http::Method method) const {
@@ -122,7 +125,7 @@ Status UploadWriter::settle(const http::Response& response) {
                   fmt::format("{}: the registry stored {}", open_call_.what, stored->to_string()));
     }
   }
-  settled_ = true;
+  upload_.settle();
   if (committed_) committed_();
   return {};
 }
@@ -136,16 +139,14 @@ Status UploadWriter::settle_lost_answer(Error error) {
                   .what = fmt::format("HEAD blob {}@{}", session_.repository, session_.blob.digest.to_string())};
   const auto answer = exchange_.send(caller_, head);
   if (!answer || answer->status != 200) return fail(std::move(error));
-  settled_ = true;
+  upload_.settle();
   if (committed_) committed_();
   return {};
 }
 
 void UploadWriter::undo() noexcept {
   body_.reset();  // closes the connection of a body that is under way
-  if (settled_) return;
-  settled_ = true;
-  cancel_upload(exchange_, caller_, session_);
+  upload_.cancel();
 }
 
 /// The whole blob in the closing PUT.
@@ -177,9 +178,9 @@ class MonolithicWriter final : public UploadWriter {
 /// PATCH requests of a fixed size, then a closing PUT without a body.
 class ChunkedWriter final : public UploadWriter {
  public:
-  ChunkedWriter(Exchange& exchange, http::Caller& caller, UploadSession session, std::uint64_t chunk_size,
+  ChunkedWriter(Exchange& exchange, http::Caller& caller, OpenUpload upload, std::uint64_t chunk_size,
                 std::function<void()> committed)
-      : UploadWriter(exchange, caller, std::move(session), std::move(committed)), chunk_size_(chunk_size) {}
+      : UploadWriter(exchange, caller, std::move(upload), std::move(committed)), chunk_size_(chunk_size) {}
 
   Status write(io::Chunk chunk) override;
   Status commit() override;
@@ -243,8 +244,8 @@ Status UploadWriter::close_session() {
 /// PATCH requests whose lengths show as they end.
 class StreamedWriter final : public UploadWriter, public io::BlobStream {
  public:
-  StreamedWriter(Exchange& exchange, http::Caller& caller, UploadSession session, std::uint64_t limit)
-      : UploadWriter(exchange, caller, std::move(session), nullptr), limit_(limit) {}
+  StreamedWriter(Exchange& exchange, http::Caller& caller, OpenUpload upload, std::uint64_t limit)
+      : UploadWriter(exchange, caller, std::move(upload), nullptr), limit_(limit) {}
 
   Status write(io::Chunk chunk) override {
     if (!body_) {
@@ -277,19 +278,19 @@ class StreamedWriter final : public UploadWriter, public io::BlobStream {
 
 }  // namespace
 
-std::unique_ptr<io::BlobStream> make_upload_stream(Exchange& exchange, http::Caller& caller, UploadSession session,
+std::unique_ptr<io::BlobStream> make_upload_stream(Exchange& exchange, http::Caller& caller, OpenUpload upload,
                                                    std::uint64_t chunk_size) {
-  const std::uint64_t limit = chunk_size == 0 ? 0 : std::max(chunk_size, session.minimum_chunk);
-  return std::make_unique<StreamedWriter>(exchange, caller, std::move(session), limit);
+  const std::uint64_t limit = chunk_size == 0 ? 0 : std::max(chunk_size, upload.session().minimum_chunk);
+  return std::make_unique<StreamedWriter>(exchange, caller, std::move(upload), limit);
 }
 
-std::unique_ptr<io::BlobWriter> make_upload_writer(Exchange& exchange, http::Caller& caller, UploadSession session,
+std::unique_ptr<io::BlobWriter> make_upload_writer(Exchange& exchange, http::Caller& caller, OpenUpload upload,
                                                    std::uint64_t chunk_size, std::function<void()> committed) {
-  const std::uint64_t chunk = chunk_size == 0 ? 0 : std::max(chunk_size, session.minimum_chunk);
-  if (chunk == 0 || session.blob.size == 0) {
-    return std::make_unique<MonolithicWriter>(exchange, caller, std::move(session), std::move(committed));
+  const std::uint64_t chunk = chunk_size == 0 ? 0 : std::max(chunk_size, upload.session().minimum_chunk);
+  if (chunk == 0 || upload.session().blob.size == 0) {
+    return std::make_unique<MonolithicWriter>(exchange, caller, std::move(upload), std::move(committed));
   }
-  return std::make_unique<ChunkedWriter>(exchange, caller, std::move(session), chunk, std::move(committed));
+  return std::make_unique<ChunkedWriter>(exchange, caller, std::move(upload), chunk, std::move(committed));
 }
 
 }  // namespace freightliner::registry

@@ -16,9 +16,9 @@
 
 #include "freightliner/base/guarded.h"
 #include "freightliner/base/text.h"
-#include "freightliner/io/atomic_file.h"
 #include "freightliner/io/hasher.h"
 #include "freightliner/oci/reference.h"
+#include "freightliner/runtime/temporary_file.h"
 #include "replicate/checkpoint_format.h"
 #include "replicate/local_file.h"
 #include "replicate/text_buffer.h"
@@ -82,11 +82,12 @@ Result<io::UniqueFd> lock_journal(const LocalName& place, std::optional<mode_t> 
 /// Puts a new journal in the place of one that is locked by us, and returns it open and locked. It is locked before it
 /// has its name, so there is no moment at which another run could take the name's lock; who waits at the old file
 /// finds, once we close that, that it has no name any more (try_lock()).
-Result<io::UniqueFd> replace_journal(const LocalName& place, const io::UniqueFd& old,
-                                     const std::function<Status(TextBuffer&)>& fill) {
+Result<io::UniqueFd> replace_journal(runtime::CleanupRegistry& cleanups, const LocalName& place,
+                                     const io::UniqueFd& old, const std::function<Status(TextBuffer&)>& fill) {
   struct stat status = {};
   if (fstat(old.get(), &status) != 0) return fail(io::errno_error(errno, "look at " + place.shown));
-  FL_TRY(io::AtomicFile file, io::AtomicFile::create(place.directory, place.name, status.st_mode & 0777U));
+  FL_TRY(runtime::TemporaryFile file,
+         runtime::TemporaryFile::create(cleanups, place.directory, place.name, {.mode = status.st_mode & 0777U}));
   io::UniqueFd locked(fcntl(file.file().get(), F_DUPFD_CLOEXEC, 0));
   if (!locked || flock(locked.get(), LOCK_EX | LOCK_NB) != 0) {
     return fail(io::errno_error(errno, "lock a new " + place.shown));
@@ -111,7 +112,8 @@ struct Loaded {
 
 class Checkpoint::Impl {
  public:
-  Impl(std::string shown, Duration ttl, Clock& clock) : shown_(std::move(shown)), ttl_(ttl), clock_(clock) {}
+  Impl(runtime::CleanupRegistry& cleanups, std::string shown, Duration ttl, Clock& clock)
+      : cleanups_(cleanups), shown_(std::move(shown)), ttl_(ttl), clock_(clock) {}
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl();
@@ -136,11 +138,13 @@ class Checkpoint::Impl {
   Result<bool> append(State& state, const CheckpointEntry& entry);
   Status sync();
 
+  runtime::CleanupRegistry& cleanups_;
   std::string shown_;
   Duration ttl_;
   Clock& clock_;
   io::UniqueFd file_;  // set by load()
   Guarded<State> state_;
+  runtime::CleanupRegistry::Registration release_;  // of file_
 };
 
 Checkpoint::Impl::~Impl() {
@@ -197,12 +201,14 @@ Status Checkpoint::Impl::load(const LocalName& place, io::UniqueFd file, const J
   Loaded loaded;
   if (size == 0) {
     // A run that was killed before its header had the name leaves an empty file.
-    FL_TRY(file_, replace_journal(place, file, [&](TextBuffer& to) { return to.append(journal_line(wanted)); }));
+    FL_TRY(file_,
+           replace_journal(cleanups_, place, file, [&](TextBuffer& to) { return to.append(journal_line(wanted)); }));
     FL_TRY(loaded.end, io::file_size(file_));
   } else {
     FL_TRY(loaded, read(file, wanted));
     if ((loaded.lines - loaded.current) * 2 > loaded.lines) {
-      FL_TRY(file_, replace_journal(place, file, [&](TextBuffer& to) { return copy_current(file, loaded.tags, to); }));
+      FL_TRY(file_, replace_journal(cleanups_, place, file,
+                                    [&](TextBuffer& to) { return copy_current(file, loaded.tags, to); }));
       FL_TRY(loaded.end, io::file_size(file_));
     } else {
       file_ = std::move(file);
@@ -211,6 +217,7 @@ Status Checkpoint::Impl::load(const LocalName& place, io::UniqueFd file, const J
       }
     }
   }
+  release_ = register_lock(cleanups_, place, file_);
   state_.with([&](State& state) {
     state.tags = std::move(loaded.tags);
     state.end = loaded.end;
@@ -274,11 +281,12 @@ Status Checkpoint::Impl::record(CheckpointEntry entry) {
 Checkpoint::Checkpoint(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Checkpoint::~Checkpoint() = default;
 
-Result<std::unique_ptr<Checkpoint>> Checkpoint::open(const std::filesystem::path& path,
+Result<std::unique_ptr<Checkpoint>> Checkpoint::open(runtime::CleanupRegistry& cleanups,
+                                                     const std::filesystem::path& path,
                                                      const CheckpointBinding& binding, Duration ttl, Clock& clock) {
   FL_TRY(const LocalName place, locate(path));
   FL_TRY(io::UniqueFd file, lock_journal(place, kMode));
-  auto impl = std::make_unique<Impl>(place.shown, ttl, clock);
+  auto impl = std::make_unique<Impl>(cleanups, place.shown, ttl, clock);
   FL_CHECK(impl->load(place, std::move(file), header_of(binding, clock.wall_time())));
   return std::unique_ptr<Checkpoint>(new Checkpoint(std::move(impl)));
 }

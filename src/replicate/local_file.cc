@@ -81,4 +81,12 @@ Result<LockAttempt> try_lock(const LocalName& file, std::optional<mode_t> create
   return fail(ErrorCode::kLocalIo, fmt::format("{} is replaced all the time: something else writes there", file.shown));
 }
 
+runtime::CleanupRegistry::Registration register_lock(runtime::CleanupRegistry& cleanups, const LocalName& place,
+                                                     const io::UniqueFd& file) {
+  return cleanups.add(runtime::CleanupKind::kLock, place.shown, [fd = file.get()]() -> Status {
+    if (flock(fd, LOCK_UN) == 0) return {};
+    return fail(io::errno_error(errno, "release a lock"));
+  });
+}
+
 }  // namespace freightliner::replicate

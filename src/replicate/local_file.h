@@ -7,6 +7,7 @@
 #include <string>
 
 #include "freightliner/io/file.h"
+#include "freightliner/runtime/cleanup_registry.h"
 
 namespace freightliner::replicate {
 
@@ -29,5 +30,9 @@ struct LockAttempt {
 /// new file) the file must exist. The descriptor does not pass to programs that are run. Errors: kNotFound (without
 /// `create`), kIntegrity for a link or what is no regular file, kLocalIo.
 Result<LockAttempt> try_lock(const LocalName& file, std::optional<mode_t> create);
+
+/// For clean-up: gives up the lock on `file`. The descriptor outlives the registration, whoever holds it.
+runtime::CleanupRegistry::Registration register_lock(runtime::CleanupRegistry& cleanups, const LocalName& place,
+                                                     const io::UniqueFd& file);
 
 }  // namespace freightliner::replicate

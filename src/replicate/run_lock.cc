@@ -45,8 +45,8 @@ std::string holder_of(const io::UniqueFd& file, const std::string& shown) {
 
 }  // namespace
 
-Result<RunLock> RunLock::acquire(const std::filesystem::path& path, Duration wait, Clock& clock,
-                                 const std::stop_token& stop) {
+Result<RunLock> RunLock::acquire(runtime::CleanupRegistry& cleanups, const std::filesystem::path& path, Duration wait,
+                                 Clock& clock, const std::stop_token& stop) {
   FL_TRY(const LocalName place, locate(path));
   const TimePoint start = clock.now();
   for (;;) {
@@ -54,7 +54,8 @@ Result<RunLock> RunLock::acquire(const std::filesystem::path& path, Duration wai
     FL_CHECK(check_owner(attempt.file, place.shown));
     if (attempt.held) {
       write_holder(attempt.file);
-      return RunLock(std::move(attempt.file));
+      auto release = register_lock(cleanups, place, attempt.file);
+      return RunLock(std::move(attempt.file), std::move(release));
     }
     const auto waited = std::chrono::duration_cast<Duration>(clock.now() - start);
     if (waited >= wait) {

@@ -80,9 +80,11 @@ class ArchiveFile::Writer final : public io::BlobWriter {
   bool open_ = true;
 };
 
-Result<std::unique_ptr<ArchiveFile>> ArchiveFile::create(const io::Directory& directory, const std::string& name,
+Result<std::unique_ptr<ArchiveFile>> ArchiveFile::create(runtime::CleanupRegistry& cleanups,
+                                                         const io::Directory& directory, const std::string& name,
                                                          std::string shown) {
-  FL_TRY(io::AtomicFile file, io::AtomicFile::create(directory, name));
+  FL_TRY(runtime::TemporaryFile file,
+         runtime::TemporaryFile::create(cleanups, directory, name, {.kind = runtime::CleanupKind::kLayout}));
   io::UniqueFd reader(fcntl(file.file().get(), F_DUPFD_CLOEXEC, 0));
   if (!reader) return fail(io::errno_error(errno, "open " + shown));
   return std::unique_ptr<ArchiveFile>(new ArchiveFile(std::move(file), std::move(reader), std::move(shown)));

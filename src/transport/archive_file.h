@@ -7,8 +7,8 @@
 #include <unordered_map>
 
 #include "freightliner/base/guarded.h"
-#include "freightliner/io/atomic_file.h"
 #include "freightliner/io/blob_writer.h"
+#include "freightliner/runtime/temporary_file.h"
 #include "transport/layout_files.h"
 
 namespace freightliner::transport {
@@ -18,10 +18,10 @@ namespace freightliner::transport {
 /// finish(). Destroyed unfinished: the file is gone.
 class ArchiveFile {
  public:
-  /// A temporary file that finish() renames to `name`. The directory outlives it. `shown` is the archive's name in
-  /// errors.
-  static Result<std::unique_ptr<ArchiveFile>> create(const io::Directory& directory, const std::string& name,
-                                                     std::string shown);
+  /// A temporary file that finish() renames to `name`. The directory and the registry outlive it. `shown` is the
+  /// archive's name in errors.
+  static Result<std::unique_ptr<ArchiveFile>> create(runtime::CleanupRegistry& cleanups, const io::Directory& directory,
+                                                     const std::string& name, std::string shown);
   ArchiveFile(const ArchiveFile&) = delete;
   ArchiveFile& operator=(const ArchiveFile&) = delete;
 
@@ -53,7 +53,7 @@ class ArchiveFile {
     std::uint64_t end = 0;
   };
 
-  ArchiveFile(io::AtomicFile file, io::UniqueFd reader, std::string shown)
+  ArchiveFile(runtime::TemporaryFile file, io::UniqueFd reader, std::string shown)
       : file_(std::move(file)),
         reader_(std::make_shared<const io::UniqueFd>(std::move(reader))),
         shown_(std::move(shown)) {}
@@ -65,7 +65,7 @@ class ArchiveFile {
   Status copy_range(const FileRange& range, std::uint64_t offset, const std::string& from,
                     const std::stop_token& stop) const;
 
-  io::AtomicFile file_;
+  runtime::TemporaryFile file_;
   std::shared_ptr<const io::UniqueFd> reader_;
   std::string shown_;
   Guarded<Contents> contents_;

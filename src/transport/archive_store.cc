@@ -27,7 +27,7 @@ Result<FileIdentity> identify(const ArchivePlace& place) {
 /// member.
 class ArchiveBlobStream final : public io::BlobStream {
  public:
-  ArchiveBlobStream(ArchiveFile& archive, std::mutex& put_mutex, io::AtomicFile spool, std::stop_token stop)
+  ArchiveBlobStream(ArchiveFile& archive, std::mutex& put_mutex, runtime::TemporaryFile spool, std::stop_token stop)
       : archive_(archive), put_mutex_(put_mutex), spool_(std::move(spool)), stop_(std::move(stop)) {}
   Status write(io::Chunk chunk) override { return spool_.write(chunk.bytes()); }
   Status commit(const oci::Descriptor& blob) override {
@@ -47,7 +47,7 @@ class ArchiveBlobStream final : public io::BlobStream {
  private:
   ArchiveFile& archive_;
   std::mutex& put_mutex_;
-  io::AtomicFile spool_;
+  runtime::TemporaryFile spool_;
   std::stop_token stop_;
 };
 
@@ -56,8 +56,9 @@ class ArchiveBlobStream final : public io::BlobStream {
 /// more are taken along, as they stay in a directory.
 class ArchiveStore final : public LayoutStore {
  public:
-  ArchiveStore(std::filesystem::path path, ArchivePlace place, bool create, Logger log)
-      : path_(std::move(path)), place_(std::move(place)), create_(create), log_(log) {}
+  ArchiveStore(std::filesystem::path path, ArchivePlace place, bool create, runtime::CleanupRegistry& cleanups,
+               Logger log)
+      : path_(std::move(path)), place_(std::move(place)), create_(create), cleanups_(cleanups), log_(log) {}
   /// Opens what is there. Errors: kProtocol where that is no archive of a layout.
   Status open_existing();
 
@@ -86,6 +87,7 @@ class ArchiveStore final : public LayoutStore {
   std::filesystem::path path_;
   ArchivePlace place_;
   bool create_;
+  runtime::CleanupRegistry& cleanups_;
   Logger log_;
   FileIdentity old_identity_;
   std::unique_ptr<const ArchiveFiles> old_;
@@ -116,7 +118,7 @@ Status ArchiveStore::open_existing() {
 Status ArchiveStore::prepare(Pending& pending) const {
   if (!create_) return fail(ErrorCode::kInternal, fmt::format("{} was not opened for writing", shown()));
   if (pending.file) return {};
-  FL_TRY(pending.file, ArchiveFile::create(place_.directory, place_.name, shown()));
+  FL_TRY(pending.file, ArchiveFile::create(cleanups_, place_.directory, place_.name, shown()));
   return {};
 }
 
@@ -142,7 +144,7 @@ Result<std::unique_ptr<io::BlobWriter>> ArchiveStore::begin_blob(const oci::Desc
 
 Result<std::unique_ptr<io::BlobStream>> ArchiveStore::begin_stream(const std::stop_token& stop) {
   FL_TRY(ArchiveFile* const archive, file());
-  FL_TRY(io::AtomicFile spool, io::AtomicFile::create(place_.directory, place_.name));
+  FL_TRY(runtime::TemporaryFile spool, runtime::TemporaryFile::create(cleanups_, place_.directory, place_.name));
   return std::unique_ptr<io::BlobStream>(
       std::make_unique<ArchiveBlobStream>(*archive, put_mutex_, std::move(spool), stop));
 }
@@ -204,9 +206,10 @@ Status ArchiveStore::finish(const std::stop_token& stop) {
 
 }  // namespace
 
-Result<std::unique_ptr<LayoutStore>> open_archive_store(const std::filesystem::path& path, bool create, Logger log) {
+Result<std::unique_ptr<LayoutStore>> open_archive_store(const std::filesystem::path& path, bool create,
+                                                        runtime::CleanupRegistry& cleanups, Logger log) {
   FL_TRY(ArchivePlace place, locate_archive(path));
-  auto store = std::make_unique<ArchiveStore>(path, std::move(place), create, log);
+  auto store = std::make_unique<ArchiveStore>(path, std::move(place), create, cleanups, log);
   FL_CHECK(store->open_existing());
   return std::unique_ptr<LayoutStore>(std::move(store));
 }

@@ -9,6 +9,7 @@
 #include "freightliner/base/guarded.h"
 #include "freightliner/base/text.h"
 #include "freightliner/io/atomic_file.h"
+#include "freightliner/runtime/temporary_file.h"
 #include "transport/file_identity.h"
 #include "transport/layout_store.h"
 
@@ -24,7 +25,7 @@ constexpr char kLockFile[] = ".freightliner.lock";
 /// Takes a blob into a temporary file beside its place.
 class DirectoryBlobWriter final : public io::BlobWriter {
  public:
-  DirectoryBlobWriter(SharedDirectory directory, io::AtomicFile file, Logger log, std::string name)
+  DirectoryBlobWriter(SharedDirectory directory, runtime::TemporaryFile file, Logger log, std::string name)
       : directory_(std::move(directory)), file_(std::move(file)), log_(log), name_(std::move(name)) {}
   Status write(io::Chunk chunk) override { return file_.write(chunk.bytes()); }
   Status commit() override {
@@ -36,7 +37,7 @@ class DirectoryBlobWriter final : public io::BlobWriter {
 
  private:
   SharedDirectory directory_;  // which the file points at
-  io::AtomicFile file_;
+  runtime::TemporaryFile file_;
   Logger log_;
   std::string name_;
 };
@@ -48,7 +49,7 @@ constexpr char kStreamFile[] = "stream";
 /// The same for a blob that is named in the end.
 class DirectoryBlobStream final : public io::BlobStream {
  public:
-  DirectoryBlobStream(SharedDirectory directory, io::AtomicFile file, Logger log)
+  DirectoryBlobStream(SharedDirectory directory, runtime::TemporaryFile file, Logger log)
       : directory_(std::move(directory)), file_(std::move(file)), log_(log) {}
   Status write(io::Chunk chunk) override { return file_.write(chunk.bytes()); }
   Status commit(const oci::Descriptor& blob) override {
@@ -61,7 +62,7 @@ class DirectoryBlobStream final : public io::BlobStream {
 
  private:
   SharedDirectory directory_;  // which the file points at
-  io::AtomicFile file_;
+  runtime::TemporaryFile file_;
   Logger log_;
 };
 
@@ -75,8 +76,8 @@ Result<FileIdentity> identify(const io::UniqueFd& file, const std::string& name)
 /// behind. What was written stays when a copy fails: the next one finds it.
 class DirectoryStore final : public LayoutStore {
  public:
-  DirectoryStore(std::shared_ptr<LayoutRoot> root, std::string layout, Logger log)
-      : root_(std::move(root)), layout_(std::move(layout)), log_(log) {}
+  DirectoryStore(std::shared_ptr<LayoutRoot> root, std::string layout, runtime::CleanupRegistry& cleanups, Logger log)
+      : root_(std::move(root)), layout_(std::move(layout)), cleanups_(cleanups), log_(log) {}
   /// Checks what is there. Errors: kProtocol where that is no layout.
   Status check_existing() const;
 
@@ -118,6 +119,7 @@ class DirectoryStore final : public LayoutStore {
 
   const std::shared_ptr<LayoutRoot> root_;
   const std::string layout_;
+  runtime::CleanupRegistry& cleanups_;
   const Logger log_;
   Guarded<bool> has_version_{false};
   mutable Guarded<Known> known_;
@@ -173,7 +175,7 @@ Result<SharedDirectory> DirectoryStore::prepare() {
     if (present) return {};
     FL_TRY(present, has_version(*this));
     if (present) return {};
-    FL_TRY(io::AtomicFile file, io::AtomicFile::create(*directory, kVersionFile));
+    FL_TRY(runtime::TemporaryFile file, runtime::TemporaryFile::create(cleanups_, *directory, kVersionFile));
     FL_CHECK(file.write(as_bytes(kVersionText)));
     FL_CHECK(file.commit());
     present = true;
@@ -186,7 +188,7 @@ Result<SharedDirectory> DirectoryStore::prepare() {
 Result<std::unique_ptr<io::BlobWriter>> DirectoryStore::begin_blob(const oci::Descriptor& blob) {
   FL_TRY(const SharedDirectory layout, prepare());
   FL_TRY(SharedDirectory directory, root_->make_blobs(blob.digest.algorithm()));
-  FL_TRY(io::AtomicFile file, io::AtomicFile::create(*directory, blob.digest.hex()));
+  FL_TRY(runtime::TemporaryFile file, runtime::TemporaryFile::create(cleanups_, *directory, blob.digest.hex()));
   return std::unique_ptr<io::BlobWriter>(std::make_unique<DirectoryBlobWriter>(std::move(directory), std::move(file),
                                                                                log_, describe(blob_name(blob.digest))));
 }
@@ -194,7 +196,7 @@ Result<std::unique_ptr<io::BlobWriter>> DirectoryStore::begin_blob(const oci::De
 Result<std::unique_ptr<io::BlobStream>> DirectoryStore::begin_stream(const std::stop_token&) {
   FL_TRY(const SharedDirectory layout, prepare());
   FL_TRY(SharedDirectory directory, root_->make_blobs(kStreamAlgorithm));
-  FL_TRY(io::AtomicFile file, io::AtomicFile::create(*directory, kStreamFile));
+  FL_TRY(runtime::TemporaryFile file, runtime::TemporaryFile::create(cleanups_, *directory, kStreamFile));
   return std::unique_ptr<io::BlobStream>(
       std::make_unique<DirectoryBlobStream>(std::move(directory), std::move(file), log_));
 }
@@ -202,7 +204,7 @@ Result<std::unique_ptr<io::BlobStream>> DirectoryStore::begin_stream(const std::
 Status DirectoryStore::put(const oci::Digest& digest, ByteSpan bytes) {
   FL_TRY(const SharedDirectory layout, prepare());
   FL_TRY(const SharedDirectory directory, root_->make_blobs(digest.algorithm()));
-  FL_TRY(io::AtomicFile file, io::AtomicFile::create(*directory, digest.hex()));
+  FL_TRY(runtime::TemporaryFile file, runtime::TemporaryFile::create(cleanups_, *directory, digest.hex()));
   FL_CHECK(file.write(bytes));
   return file.commit();
 }
@@ -258,6 +260,7 @@ Status DirectoryStore::change_together(const std::vector<Waiting*>& batch, const
   if (needless) return {};
   FL_TRY(const SharedDirectory directory, prepare());
   FL_TRY(const io::FileLock lock, io::FileLock::acquire(*directory, kLockFile, stop));
+  const auto held = cleanups_.add(runtime::CleanupKind::kLock, describe(kLockFile), [&lock] { return lock.release(); });
   std::optional<LayoutIndex> index;
   FL_CHECK(known_.with([&](Known& known) -> Status {
     const Status fresh = refresh(known);
@@ -273,7 +276,7 @@ Status DirectoryStore::change_together(const std::vector<Waiting*>& batch, const
 
 Status DirectoryStore::write_index(const io::Directory& directory, LayoutIndex index) {
   const std::string name = describe(kIndexFile);
-  FL_TRY(io::AtomicFile file, io::AtomicFile::create(directory, kIndexFile));
+  FL_TRY(runtime::TemporaryFile file, runtime::TemporaryFile::create(cleanups_, directory, kIndexFile));
   std::size_t size = 0;
   FL_CHECK(index.write_to([&](std::string_view piece) -> Status {
     size += piece.size();
@@ -295,8 +298,8 @@ Status DirectoryStore::write_index(const io::Directory& directory, LayoutIndex i
 }  // namespace
 
 Result<std::unique_ptr<LayoutStore>> open_directory_store(std::shared_ptr<LayoutRoot> root, std::string layout,
-                                                          Logger log) {
-  auto store = std::make_unique<DirectoryStore>(std::move(root), std::move(layout), log);
+                                                          runtime::CleanupRegistry& cleanups, Logger log) {
+  auto store = std::make_unique<DirectoryStore>(std::move(root), std::move(layout), cleanups, log);
   FL_CHECK(store->check_existing());
   return std::unique_ptr<LayoutStore>(std::move(store));
 }

@@ -111,14 +111,16 @@ std::unique_ptr<ImageDestination> make_layout_destination(ImageName image, std::
   return std::make_unique<LayoutDestination>(std::move(image), std::move(store));
 }
 
-Result<std::unique_ptr<ImageDestination>> open_layout_destination(const ImageName& name, bool create, Logger log) {
+Result<std::unique_ptr<ImageDestination>> open_layout_destination(const ImageName& name, bool create,
+                                                                  runtime::CleanupRegistry& cleanups, Logger log) {
   auto root = std::make_shared<LayoutRoot>(name.path, "blobs", create);
-  FL_TRY(std::unique_ptr<LayoutStore> store, open_directory_store(std::move(root), "", log));
+  FL_TRY(std::unique_ptr<LayoutStore> store, open_directory_store(std::move(root), "", cleanups, log));
   return make_layout_destination(name, std::move(store));
 }
 
-Result<std::unique_ptr<ImageDestination>> open_archive_destination(const ImageName& name, bool create, Logger log) {
-  FL_TRY(std::unique_ptr<LayoutStore> store, open_archive_store(name.path, create, log));
+Result<std::unique_ptr<ImageDestination>> open_archive_destination(const ImageName& name, bool create,
+                                                                   runtime::CleanupRegistry& cleanups, Logger log) {
+  FL_TRY(std::unique_ptr<LayoutStore> store, open_archive_store(name.path, create, cleanups, log));
   return make_layout_destination(name, std::move(store));
 }
 

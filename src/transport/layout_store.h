@@ -7,6 +7,7 @@
 #include "freightliner/base/log.h"
 #include "freightliner/io/blob_stream.h"
 #include "freightliner/io/blob_writer.h"
+#include "freightliner/runtime/cleanup_registry.h"
 #include "freightliner/transport/image_name.h"
 #include "transport/layout_files.h"
 #include "transport/layout_root.h"
@@ -33,10 +34,12 @@ class LayoutStore : public LayoutFiles {
   virtual Status finish(const std::stop_token& stop) = 0;
 };
 
-/// The layout `layout` of a root, as in LayoutRoot::place(). Errors: kProtocol for a place that holds something else.
+/// `cleanups` gets what is written and not yet in its place; it outlives the store. The layout `layout` of a root, as
+/// in LayoutRoot::place(). Errors: kProtocol for a place that holds something else.
 Result<std::unique_ptr<LayoutStore>> open_directory_store(std::shared_ptr<LayoutRoot> root, std::string layout,
-                                                          Logger log);
+                                                          runtime::CleanupRegistry& cleanups, Logger log);
 /// With `create` false nothing is made: every change fails. Errors: kProtocol for a file that holds something else.
-Result<std::unique_ptr<LayoutStore>> open_archive_store(const std::filesystem::path& path, bool create, Logger log);
+Result<std::unique_ptr<LayoutStore>> open_archive_store(const std::filesystem::path& path, bool create,
+                                                        runtime::CleanupRegistry& cleanups, Logger log);
 
 }  // namespace freightliner::transport

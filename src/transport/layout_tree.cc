@@ -15,9 +15,10 @@ constexpr std::size_t kMaxIdleSnapshots = 256;
 
 class LayoutTree final : public ImageTree {
  public:
-  LayoutTree(TreeName name, bool create, Logger log)
+  LayoutTree(TreeName name, bool create, runtime::CleanupRegistry& cleanups, Logger log)
       : name_(std::move(name)),
         create_(create),
+        cleanups_(cleanups),
         log_(log),
         root_(std::make_shared<LayoutRoot>(name_.directory, kSharedBlobs, create)) {}
 
@@ -43,6 +44,7 @@ class LayoutTree final : public ImageTree {
 
   const TreeName name_;
   const bool create_;
+  runtime::CleanupRegistry& cleanups_;
   const Logger log_;
   const std::shared_ptr<LayoutRoot> root_;
   PerRepository<const IndexSnapshot> snapshots_{kMaxIdleSnapshots};
@@ -97,7 +99,7 @@ Result<LayoutTree::SharedImages> LayoutTree::images_now(const std::string& repos
 Result<std::shared_ptr<LayoutStore>> LayoutTree::store_of(const std::string& repository) {
   return stores_.get(repository, [&]() -> Result<std::shared_ptr<LayoutStore>> {
     FL_TRY([[maybe_unused]] const auto root, find_root());
-    FL_TRY(std::unique_ptr<LayoutStore> store, open_directory_store(root_, repository, log_));
+    FL_TRY(std::unique_ptr<LayoutStore> store, open_directory_store(root_, repository, cleanups_, log_));
     return std::shared_ptr<LayoutStore>(std::move(store));
   });
 }
@@ -165,8 +167,9 @@ Status LayoutTree::remove_manifest(http::Caller& caller, const std::string& repo
 
 }  // namespace
 
-std::unique_ptr<ImageTree> make_layout_tree(TreeName name, bool create, Logger log) {
-  return std::make_unique<LayoutTree>(std::move(name), create, log);
+std::unique_ptr<ImageTree> make_layout_tree(TreeName name, bool create, runtime::CleanupRegistry& cleanups,
+                                            Logger log) {
+  return std::make_unique<LayoutTree>(std::move(name), create, cleanups, log);
 }
 
 }  // namespace freightliner::transport

@@ -25,6 +25,8 @@ class AtomicFile {
   Status write(ByteSpan bytes);
   /// The temporary, open for reading and writing; empty after commit(), abort() or a failure.
   const UniqueFd& file() const noexcept { return file_; }
+  /// The name that the temporary has in the directory until commit().
+  const std::string& temporary_name() const noexcept { return temporary_; }
   /// Makes the file appear under its name, in the place of one that is there. A failure gives the file up, but where
   /// only the last step failed (the directory's fsync): then it has its name, and may lose it in a power cut. Errors as
   /// write().
@@ -50,6 +52,8 @@ class FileLock {
   /// Waits until the lock is free or `stop` is asked for (polling every 50 ms). A lock that is free is taken even then.
   /// Errors: kIntegrity for a bad name or a symbolic link, kLocalIo, kCancelled.
   static Result<FileLock> acquire(const Directory& directory, const std::string& name, const std::stop_token& stop);
+  /// Gives the lock up before the end. From any thread.
+  Status release() const;
 
  private:
   explicit FileLock(UniqueFd file) : file_(std::move(file)) {}

@@ -15,6 +15,7 @@
 #include "freightliner/io/blob_stream.h"
 #include "freightliner/io/blob_writer.h"
 #include "freightliner/oci/manifest.h"
+#include "freightliner/runtime/cleanup_registry.h"
 #include "freightliner/runtime/progress.h"
 
 namespace freightliner::registry {
@@ -35,6 +36,7 @@ struct RegistryServices {
   http::HostGovernor& governor;
   Clock& clock;
   runtime::Progress& progress;
+  runtime::CleanupRegistry& cleanups;  ///< of upload sessions
   Logger log;
 };
 

@@ -10,6 +10,7 @@
 
 #include "freightliner/base/clock.h"
 #include "freightliner/oci/digest.h"
+#include "freightliner/runtime/cleanup_registry.h"
 
 namespace freightliner::replicate {
 
@@ -39,8 +40,9 @@ class Checkpoint {
   /// atomically) where they make up more than half of it. Errors: kUsage for a journal of another binding (naming what
   /// differs and `freightliner checkpoint clear`), kIntegrity for a damaged one (with the line), kLocked where another
   /// run has it open, kLocalIo.
-  static Result<std::unique_ptr<Checkpoint>> open(const std::filesystem::path& path, const CheckpointBinding& binding,
-                                                  Duration ttl, Clock& clock);
+  /// The registry outlives the checkpoint.
+  static Result<std::unique_ptr<Checkpoint>> open(runtime::CleanupRegistry& cleanups, const std::filesystem::path& path,
+                                                  const CheckpointBinding& binding, Duration ttl, Clock& clock);
   ~Checkpoint();
 
   /// The digest that a tag was finished with, within the time to live.

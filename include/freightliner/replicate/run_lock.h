@@ -7,22 +7,25 @@
 
 #include "freightliner/base/clock.h"
 #include "freightliner/io/file.h"
+#include "freightliner/runtime/cleanup_registry.h"
 
 namespace freightliner::replicate {
 
 /// Keeps a second run on the same job away (flock(2) on a file that holds the holder's process id). Released on
-/// destruction and by the kernel when the holder dies; the file stays. Move-only.
+/// destruction and by the kernel when the holder dies; the file stays. Move-only. The registry outlives it.
 class RunLock {
  public:
   /// Waits up to `wait` (0: not at all) for another run to end, looking every 100 ms. A lock that is free is taken even
   /// where `stop` is asked for. Errors: kLocked, naming the file and the holder's process id; kCancelled when `stop` is
   /// asked for; kIntegrity for a link or a file that is not ours; kLocalIo.
-  static Result<RunLock> acquire(const std::filesystem::path& path, Duration wait, Clock& clock,
-                                 const std::stop_token& stop);
+  static Result<RunLock> acquire(runtime::CleanupRegistry& cleanups, const std::filesystem::path& path, Duration wait,
+                                 Clock& clock, const std::stop_token& stop);
 
  private:
-  explicit RunLock(io::UniqueFd file) : file_(std::move(file)) {}
+  RunLock(io::UniqueFd file, runtime::CleanupRegistry::Registration release)
+      : file_(std::move(file)), release_(std::move(release)) {}
   io::UniqueFd file_;
+  runtime::CleanupRegistry::Registration release_;
 };
 
 /// Where the lock of a job is unless the user says so: "/tmp/freightliner-<uid>/<hash of source and destination>.lock",

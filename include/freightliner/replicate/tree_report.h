@@ -12,6 +12,7 @@
 #include "freightliner/base/clock.h"
 #include "freightliner/oci/digest.h"
 #include "freightliner/replicate/repository_map.h"
+#include "freightliner/runtime/cleanup_registry.h"
 
 namespace freightliner::replicate {
 
@@ -106,7 +107,7 @@ struct TreeReport {
 Status write_report(const TreeReport& report, const std::function<Status(std::string_view)>& sink);
 /// Writes the document to a file that appears whole or not at all, in the place of one that is there. Errors: kLocalIo,
 /// also for a path that names a device, a pipe or a directory.
-Status save_report(const TreeReport& report, const std::filesystem::path& path);
+Status save_report(const TreeReport& report, const std::filesystem::path& path, runtime::CleanupRegistry& cleanups);
 
 /// A reference that a report says has failed.
 struct FailedReference {

@@ -87,6 +87,6 @@ std::unique_ptr<ImageTree> make_registry_tree(registry::RegistryClient& client, 
 /// `create` false nothing is made (a source, a dry run), and what tags() or the first source() read of a repository
 /// holds for later sources too, so that they cost no reading; it may be read again after some hundred other
 /// repositories.
-std::unique_ptr<ImageTree> make_layout_tree(TreeName name, bool create, Logger log);
+std::unique_ptr<ImageTree> make_layout_tree(TreeName name, bool create, runtime::CleanupRegistry& cleanups, Logger log);
 
 }  // namespace freightliner::transport

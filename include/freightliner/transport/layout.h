@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "freightliner/base/log.h"
+#include "freightliner/runtime/cleanup_registry.h"
 #include "freightliner/transport/image_destination.h"
 #include "freightliner/transport/image_name.h"
 #include "freightliner/transport/image_source.h"
@@ -25,12 +26,14 @@ Result<std::unique_ptr<ImageSource>> open_archive_source(const ImageName& name);
 /// nameless one; where several stand there already, which skopeo leaves behind when it moves a tag, it is added. An
 /// image that is addressed by digest is added. With `create` false nothing is made (a dry run) and a missing layout
 /// counts as an empty one. Errors: kProtocol for a directory that holds an index.json of something else.
-Result<std::unique_ptr<ImageDestination>> open_layout_destination(const ImageName& name, bool create, Logger log);
+Result<std::unique_ptr<ImageDestination>> open_layout_destination(const ImageName& name, bool create,
+                                                                  runtime::CleanupRegistry& cleanups, Logger log);
 /// An archive to write to: a new file next to the old one, begun at the first write, which takes its place at finish().
 /// What the old archive holds is carried over, and finish() fails with kLocked where another program has replaced it
 /// meanwhile. Blobs are written in parallel, each into its own member; one digest has one writer at a time. Its
 /// directory must exist. With `create` false nothing is made. Errors: kNotFound, kProtocol for a file that is no such
 /// archive (an empty file counts as none).
-Result<std::unique_ptr<ImageDestination>> open_archive_destination(const ImageName& name, bool create, Logger log);
+Result<std::unique_ptr<ImageDestination>> open_archive_destination(const ImageName& name, bool create,
+                                                                   runtime::CleanupRegistry& cleanups, Logger log);
 
 }  // namespace freightliner::transport

@@ -93,6 +93,7 @@ class Freightliner:
             "XDG_CONFIG_HOME": str(self.home / ".config"),
             "TMPDIR": str(self.temporary),
             "LC_ALL": "C.UTF-8",
+            "FREIGHTLINER_LEAK_CHECK": "true",
         }
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
             if name in os.environ:

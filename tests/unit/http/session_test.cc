@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <cstring>
+
 #include "freightliner/io/buffer_pool.h"
 #include "support/scripted_server.h"
 #include "support/wire_server.h"

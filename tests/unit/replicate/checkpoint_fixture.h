@@ -12,6 +12,7 @@
 
 #include "freightliner/io/hasher.h"
 #include "freightliner/replicate/checkpoint.h"
+#include "support/cleanups.h"
 #include "support/temporary_directory.h"
 
 namespace freightliner::replicate {
@@ -41,7 +42,9 @@ class CheckpointTest : public ::testing::Test {
  protected:
   using Opened = Result<std::unique_ptr<Checkpoint>>;
 
-  Opened open(Duration ttl = std::chrono::hours(24)) { return Checkpoint::open(path_, binding_, ttl, clock_); }
+  Opened open(Duration ttl = std::chrono::hours(24)) {
+    return Checkpoint::open(test::cleanups(), path_, binding_, ttl, clock_);
+  }
   void record(int count) {
     auto checkpoint = open();
     ASSERT_TRUE(checkpoint) << checkpoint.error().describe();

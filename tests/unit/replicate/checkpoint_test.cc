@@ -16,6 +16,7 @@
 
 #include "replicate/checkpoint_fixture.h"
 #include "replicate/checkpoint_format.h"
+#include "support/cleanups.h"
 
 namespace freightliner::replicate {
 namespace {
@@ -127,7 +128,7 @@ TEST_F(CheckpointTest, RefusesAnotherJob) {
       {{own.source, "other", own.selection}, "destination is dst:5000, not other"},
       {{own.source, own.destination, "include x*"}, "filters"}};
   for (const auto& [binding, reason] : others) {
-    const auto refused = Checkpoint::open(path_, binding, hours(24), clock_);
+    const auto refused = Checkpoint::open(test::cleanups(), path_, binding, hours(24), clock_);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code(), ErrorCode::kUsage);
     EXPECT_THAT(refused.error().message(), HasSubstr(reason));

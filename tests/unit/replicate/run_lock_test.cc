@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 
+#include "support/cleanups.h"
 #include "support/manual_clock.h"
 #include "support/temporary_directory.h"
 
@@ -24,7 +25,9 @@ using ::testing::HasSubstr;
 
 class RunLockTest : public ::testing::Test {
  protected:
-  Result<RunLock> acquire(Duration wait = Duration(0)) { return RunLock::acquire(path_, wait, clock_, never_); }
+  Result<RunLock> acquire(Duration wait = Duration(0)) {
+    return RunLock::acquire(test::cleanups(), path_, wait, clock_, never_);
+  }
 
   TemporaryDirectory temporary_;
   std::filesystem::path path_ = temporary_ / "job.lock";
@@ -91,17 +94,17 @@ TEST_F(RunLockTest, TakesTheLockOnceItIsFree) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     first.reset();
   });
-  EXPECT_TRUE(RunLock::acquire(path_, std::chrono::seconds(30), clock, never_));
+  EXPECT_TRUE(RunLock::acquire(test::cleanups(), path_, std::chrono::seconds(30), clock, never_));
 }
 
 TEST_F(RunLockTest, AStopEndsTheWait) {
   const auto first = acquire();
   std::stop_source stop;
   stop.request_stop();
-  const auto second = RunLock::acquire(path_, std::chrono::hours(1), clock_, stop.get_token());
+  const auto second = RunLock::acquire(test::cleanups(), path_, std::chrono::hours(1), clock_, stop.get_token());
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code(), ErrorCode::kCancelled);
-  EXPECT_TRUE(RunLock::acquire(temporary_ / "free.lock", Duration(0), clock_, stop.get_token()));
+  EXPECT_TRUE(RunLock::acquire(test::cleanups(), temporary_ / "free.lock", Duration(0), clock_, stop.get_token()));
 }
 
 TEST_F(RunLockTest, TheKernelFreesTheLockOfAKilledHolder) {
@@ -153,7 +156,7 @@ TEST_F(RunLockTest, RefusesLinksAndWhatIsNoFile) {
   std::filesystem::create_directory(temporary_ / "directory");
   ASSERT_EQ(mkfifo((temporary_ / "pipe").c_str(), 0600), 0);
   for (const std::string name : {"link", "dangling", "directory", "pipe"}) {
-    const auto lock = RunLock::acquire(temporary_ / name, Duration(0), clock_, never_);
+    const auto lock = RunLock::acquire(test::cleanups(), temporary_ / name, Duration(0), clock_, never_);
     ASSERT_FALSE(lock) << name;
     EXPECT_EQ(lock.error().code(), ErrorCode::kIntegrity) << name;
   }
@@ -165,7 +168,7 @@ TEST_F(RunLockTest, WhereNoFileCanBe) {
   temporary_.write("file", "");
   for (const std::filesystem::path& path : {temporary_ / "missing" / "job.lock", temporary_ / "file" / "job.lock",
                                             temporary_.path() / "", std::filesystem::path("")}) {
-    const auto lock = RunLock::acquire(path, Duration(0), clock_, never_);
+    const auto lock = RunLock::acquire(test::cleanups(), path, Duration(0), clock_, never_);
     ASSERT_FALSE(lock) << path;
     EXPECT_EQ(lock.error().code(), ErrorCode::kLocalIo) << path;
   }
@@ -173,7 +176,8 @@ TEST_F(RunLockTest, WhereNoFileCanBe) {
 
 TEST_F(RunLockTest, RefusesFilesAndDirectoriesOfOthers) {
   if (geteuid() != 0) {
-    EXPECT_EQ(RunLock::acquire("/proc/job.lock", Duration(0), clock_, never_).error().code(), ErrorCode::kLocalIo);
+    EXPECT_EQ(RunLock::acquire(test::cleanups(), "/proc/job.lock", Duration(0), clock_, never_).error().code(),
+              ErrorCode::kLocalIo);
     return;  // only root can give a file away
   }
   temporary_.write("job.lock", "", 0666);
@@ -203,7 +207,7 @@ TEST_F(DefaultLockPathTest, DependsOnSourceAndDestination) {
   ASSERT_EQ(stat(directory().c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777U, 0700U);
   SystemClock clock;
-  EXPECT_TRUE(RunLock::acquire(*first, Duration(0), clock, {}));
+  EXPECT_TRUE(RunLock::acquire(test::cleanups(), *first, Duration(0), clock, {}));
 }
 
 TEST_F(DefaultLockPathTest, RefusesADirectoryThatOthersCanWriteTo) {

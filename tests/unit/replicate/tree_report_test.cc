@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "freightliner/io/hasher.h"
+#include "support/cleanups.h"
 #include "support/temporary_directory.h"
 
 namespace freightliner::replicate {
@@ -261,7 +262,7 @@ TEST_F(ReportFileTest, RoundTripOfFailures) {
   report.references.push_back(failure("", "only-there"));
   report.references.push_back(reference("a", "kept", Outcome::kKept, Reason::kOverwriteNever));
   report.error = Error(ErrorCode::kCancelled, "stopped");
-  ASSERT_TRUE(save_report(report, path_));
+  ASSERT_TRUE(save_report(report, path_, test::cleanups()));
   const auto failed = read_failed_references(path_);
   ASSERT_TRUE(failed) << failed.error().describe();
   EXPECT_EQ(failed->source, report.source);
@@ -275,7 +276,7 @@ TEST_F(ReportFileTest, RoundTripOfFailures) {
 
 TEST_F(ReportFileTest, ReplacesAnOlderReportAndLeavesNothingElse) {
   temporary_.write("report.json", "old");
-  ASSERT_TRUE(save_report(small_report(), path_));
+  ASSERT_TRUE(save_report(small_report(), path_, test::cleanups()));
   EXPECT_EQ(temporary_.read("report.json"), text_of(small_report()));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(temporary_.path()), {}), 1);
 }
@@ -288,7 +289,7 @@ TEST_F(ReportFileTest, WhereNoFileCanBe) {
        {temporary_ / "missing" / "report.json", temporary_ / "file" / "report.json", temporary_ / "directory",
         temporary_ / "pipe", std::filesystem::path("/dev/null"), std::filesystem::path("/proc/report.json"),
         std::filesystem::path("")}) {
-    const Status saved = save_report(small_report(), path);
+    const Status saved = save_report(small_report(), path, test::cleanups());
     ASSERT_FALSE(saved) << path;
     EXPECT_EQ(saved.error().code(), ErrorCode::kLocalIo) << path;
   }
@@ -297,12 +298,14 @@ TEST_F(ReportFileTest, WhereNoFileCanBe) {
 
 TEST_F(ReportFileTest, AnUnwritableDirectory) {
   if (geteuid() == 0) {
-    EXPECT_EQ(save_report(small_report(), "/proc/self/report.json").error().code(), ErrorCode::kLocalIo);
+    EXPECT_EQ(save_report(small_report(), "/proc/self/report.json", test::cleanups()).error().code(),
+              ErrorCode::kLocalIo);
     return;  // no directory of an ordinary file system is unwritable for root
   }
   std::filesystem::create_directory(temporary_ / "directory");
   std::filesystem::permissions(temporary_ / "directory", std::filesystem::perms::owner_read);
-  EXPECT_EQ(save_report(small_report(), temporary_ / "directory" / "report.json").error().code(), ErrorCode::kLocalIo);
+  EXPECT_EQ(save_report(small_report(), temporary_ / "directory" / "report.json", test::cleanups()).error().code(),
+            ErrorCode::kLocalIo);
   std::filesystem::permissions(temporary_ / "directory", std::filesystem::perms::owner_all);
 }
 
@@ -387,7 +390,7 @@ TEST_F(ReportFileTest, HundredThousandReferences) {
   TreeReport report = small_report();
   report.references.assign(100'000, reference("a/b", "v1", Outcome::kEqual, Reason::kSameDigest));
   report.references.back() = failure("z", "last");
-  ASSERT_TRUE(save_report(report, path_));
+  ASSERT_TRUE(save_report(report, path_, test::cleanups()));
   const auto failed = read_failed_references(path_);
   ASSERT_TRUE(failed) << failed.error().describe();
   ASSERT_EQ(failed->references.size(), 1U);

@@ -39,7 +39,9 @@ class ScriptedRegistry {
 
   // What the client is made of, for tests of its parts.
   registry::RegistryOptions options() const { return {.registry = server_.host(), .plain_http = true, .retry = {}}; }
-  registry::RegistryServices services() { return {governor_, clock_, progress_, Logger(&log_, LogLevel::kWarn)}; }
+  registry::RegistryServices services() {
+    return {governor_, clock_, progress_, cleanups_, Logger(&log_, LogLevel::kWarn)};
+  }
   auth::Authenticator& authenticator() { return authenticator_; }
 
   registry::RegistryClient& client() { return *client_; }
@@ -71,6 +73,7 @@ class ScriptedRegistry {
   auth::Authenticator authenticator_{{server_.host(), {}}, credentials_, clock_, Logger()};
   http::HostGovernor governor_{clock_};
   runtime::Progress progress_;
+  runtime::CleanupRegistry cleanups_{clock_};
   std::unique_ptr<registry::RegistryClient> client_;
 };
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "freightliner/io/tar.h"
+#include "support/cleanups.h"
 #include "transport/archive_file.h"
 #include "transport/layout_fixture.h"
 
@@ -28,7 +29,7 @@ class Archive : public testing::Test {
     return name_of(TransportKind::kOciArchive, directory_ / "image.tar", suffix);
   }
   Status write(const TestImage& image, const std::string& suffix = ":v1") {
-    FL_TRY(const auto target, open_archive_destination(name(suffix), true, Logger{}));
+    FL_TRY(const auto target, open_archive_destination(name(suffix), true, test::cleanups(), Logger{}));
     return write_image(*target, *caller_, image, "");
   }
   std::string bytes() const { return directory_.read("image.tar"); }
@@ -59,7 +60,7 @@ class Archive : public testing::Test {
 };
 
 TEST_F(Archive, AppearsAtFinishAndNotBefore) {
-  const auto target = open_archive_destination(name(), true, Logger{}).value();
+  const auto target = open_archive_destination(name(), true, test::cleanups(), Logger{}).value();
   ASSERT_TRUE(write_blob(*target, *caller_, image_.layer));
   const auto before = entries_of(directory_.path());
   ASSERT_EQ(before.size(), 1U);
@@ -72,7 +73,7 @@ TEST_F(Archive, DroppedWithoutFinishChangesNothing) {
   ASSERT_TRUE(write(image_));
   const std::string before = bytes();
   {
-    const auto target = open_archive_destination(name(":v2"), true, Logger{}).value();
+    const auto target = open_archive_destination(name(":v2"), true, test::cleanups(), Logger{}).value();
     const TestImage other("b");
     ASSERT_TRUE(write_blob(*target, *caller_, other.layer));
     ASSERT_TRUE(target->put_tagged(*caller_, other.manifest, ""));
@@ -107,7 +108,7 @@ TEST_F(Archive, CarriesOverBlobsAndNames) {
 
 TEST_F(Archive, OnlyANewNameTakesTheBlobsAlong) {
   ASSERT_TRUE(write(image_));
-  const auto target = open_archive_destination(name(":v2"), true, Logger{}).value();
+  const auto target = open_archive_destination(name(":v2"), true, test::cleanups(), Logger{}).value();
   ASSERT_TRUE(target->put_tagged(*caller_, image_.manifest, ""));
   ASSERT_TRUE(target->finish(*caller_));
   for (const std::string suffix : {":v1", ":v2"}) {
@@ -121,7 +122,7 @@ TEST_F(Archive, ABlobOfTheWrongSizeIsReplaced) {
              {member(describe_blob(image_.layer).digest), "half"},
              {member(image_.manifest.digest()), "damaged"},
              {"index.json", index_text()}});
-  const auto target = open_archive_destination(name(), true, Logger{}).value();
+  const auto target = open_archive_destination(name(), true, test::cleanups(), Logger{}).value();
   EXPECT_FALSE(target->resolve(*caller_, "").value());
   ASSERT_TRUE(write_image(*target, *caller_, image_, ""));
   const auto source = open_archive_source(name()).value();
@@ -148,13 +149,13 @@ TEST_F(Archive, ReadsWhatTarWrites) {
 
 TEST_F(Archive, RefusesWhatIsNoArchiveOfALayout) {
   write_tar({{"etc/passwd", "root"}});
-  for (const auto& code :
-       {open_archive_source(name()).error().code(), open_archive_destination(name(), true, Logger{}).error().code()}) {
+  for (const auto& code : {open_archive_source(name()).error().code(),
+                           open_archive_destination(name(), true, test::cleanups(), Logger{}).error().code()}) {
     EXPECT_EQ(code, ErrorCode::kProtocol);
   }
   write_tar({{"oci-layout", kVersion}});
   EXPECT_EQ(open_archive_source(name()).error().code(), ErrorCode::kProtocol);
-  EXPECT_EQ(open_archive_destination(name(), true, Logger{}).error().code(), ErrorCode::kProtocol);
+  EXPECT_EQ(open_archive_destination(name(), true, test::cleanups(), Logger{}).error().code(), ErrorCode::kProtocol);
   directory_.write("image.tar", "\x1f\x8b" + std::string(2000, 'z'));
   const auto compressed = open_archive_source(name());
   ASSERT_FALSE(compressed);
@@ -187,10 +188,10 @@ TEST_F(Archive, ALinkAtTheEndOfThePathIsTheUsers) {
 TEST_F(Archive, BadPlaces) {
   fs::create_directory(directory_ / "image.tar");
   EXPECT_EQ(open_archive_source(name()).error().code(), ErrorCode::kUsage);
-  EXPECT_EQ(open_archive_destination(name(), true, Logger{}).error().code(), ErrorCode::kUsage);
+  EXPECT_EQ(open_archive_destination(name(), true, test::cleanups(), Logger{}).error().code(), ErrorCode::kUsage);
   const ImageName nowhere = name_of(TransportKind::kOciArchive, directory_ / "none/image.tar");
   EXPECT_EQ(open_archive_source(nowhere).error().code(), ErrorCode::kNotFound);
-  EXPECT_EQ(open_archive_destination(nowhere, true, Logger{}).error().code(), ErrorCode::kNotFound);
+  EXPECT_EQ(open_archive_destination(nowhere, true, test::cleanups(), Logger{}).error().code(), ErrorCode::kNotFound);
   const fs::path fifo = directory_ / "fifo";
   ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
   EXPECT_FALSE(open_archive_source(name_of(TransportKind::kOciArchive, fifo)));
@@ -198,7 +199,7 @@ TEST_F(Archive, BadPlaces) {
 
 TEST_F(Archive, AnotherProgramsChangeIsNotLost) {
   ASSERT_TRUE(write(image_));
-  const auto target = open_archive_destination(name(":v2"), true, Logger{}).value();
+  const auto target = open_archive_destination(name(":v2"), true, test::cleanups(), Logger{}).value();
   const TestImage other("b");
   ASSERT_TRUE(write_blob(*target, *caller_, other.layer));
   ASSERT_TRUE(write(TestImage("c"), ":v3"));
@@ -209,7 +210,7 @@ TEST_F(Archive, AnotherProgramsChangeIsNotLost) {
 }
 
 TEST_F(Archive, ABlobThatWasNeverFinishedFailsFinish) {
-  const auto target = open_archive_destination(name(), true, Logger{}).value();
+  const auto target = open_archive_destination(name(), true, test::cleanups(), Logger{}).value();
   {
     auto start = target->begin_blob(*caller_, describe_blob("never"), std::nullopt);
     ASSERT_TRUE(start && start->writer);
@@ -219,7 +220,7 @@ TEST_F(Archive, ABlobThatWasNeverFinishedFailsFinish) {
 }
 
 TEST_F(Archive, WritersAreKeptInTheirPlaces) {
-  const auto target = open_archive_destination(name(), true, Logger{}).value();
+  const auto target = open_archive_destination(name(), true, test::cleanups(), Logger{}).value();
   const oci::Descriptor blob = describe_blob("0123456789");
   auto start = target->begin_blob(*caller_, blob, std::nullopt);
   ASSERT_TRUE(start && start->writer);
@@ -239,7 +240,7 @@ TEST_F(Archive, WritersAreKeptInTheirPlaces) {
 }
 
 TEST_F(Archive, AHostileSizeIsALocalError) {
-  const auto target = open_archive_destination(name(), true, Logger{}).value();
+  const auto target = open_archive_destination(name(), true, test::cleanups(), Logger{}).value();
   oci::Descriptor blob = describe_blob("x");
   blob.size = (std::uint64_t{1} << 63U) - 1;
   const auto start = target->begin_blob(*caller_, blob, std::nullopt);
@@ -249,7 +250,7 @@ TEST_F(Archive, AHostileSizeIsALocalError) {
 
 TEST_F(Archive, BlobsAreWrittenInParallel) {
   constexpr int kBlobs = 16;
-  const auto target = open_archive_destination(name(), true, Logger{}).value();
+  const auto target = open_archive_destination(name(), true, test::cleanups(), Logger{}).value();
   const auto content = [](int i) {
     return std::string(static_cast<std::size_t>(50000 + i * 777), static_cast<char>('a' + i));
   };
@@ -274,7 +275,7 @@ TEST_F(Archive, BlobsAreWrittenInParallel) {
 
 TEST_F(Archive, AStopEndsTheCarryingOver) {
   ASSERT_TRUE(write(image_));
-  const auto target = open_archive_destination(name(":v2"), true, Logger{}).value();
+  const auto target = open_archive_destination(name(":v2"), true, test::cleanups(), Logger{}).value();
   ASSERT_TRUE(target->put_tagged(*caller_, image_.manifest, ""));
   caller_.stop();
   const Status finished = target->finish(*caller_);
@@ -285,7 +286,7 @@ TEST_F(Archive, AStopEndsTheCarryingOver) {
 TEST_F(Archive, RangesAreCopiedBetweenFileSystems) {
   // /proc has files that copy_file_range(2) does not take: the copy by hand stands in.
   const io::Directory directory = io::Directory::open(directory_.path()).value();
-  const auto archive = ArchiveFile::create(directory, "x.tar", "x.tar").value();
+  const auto archive = ArchiveFile::create(test::cleanups(), directory, "x.tar", "x.tar").value();
   const io::Directory proc = io::Directory::open("/proc/self").value();
   auto file = std::make_shared<const io::UniqueFd>(*proc.open_file("cmdline").value());
   std::ifstream stream("/proc/self/cmdline", std::ios::binary);

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "freightliner/io/atomic_file.h"
+#include "support/cleanups.h"
 #include "transport/layout_fixture.h"
 
 namespace freightliner::transport {
@@ -30,7 +31,7 @@ class DirectoryLayout : public testing::Test {
   fs::path layout(const std::string& file) const { return directory_ / ("layout/" + file); }
   fs::path blob(const oci::Digest& digest) const { return layout("blobs/sha256/" + digest.hex()); }
   Status write(const TestImage& image, const std::string& suffix = ":v1") {
-    FL_TRY(const auto target, open_layout_destination(name(suffix), true, Logger{}));
+    FL_TRY(const auto target, open_layout_destination(name(suffix), true, test::cleanups(), Logger{}));
     return write_image(*target, *caller_, image, "");
   }
   /// Puts a link to `file`, moved elsewhere, in its place.
@@ -64,7 +65,7 @@ TEST_F(DirectoryLayout, LooksAsTheSpecificationSays) {
 
 TEST_F(DirectoryLayout, MakesParents) {
   const ImageName deep = name_of(TransportKind::kOci, directory_ / "a/b/c/", ":v1");
-  const auto target = open_layout_destination(deep, true, Logger{}).value();
+  const auto target = open_layout_destination(deep, true, test::cleanups(), Logger{}).value();
   ASSERT_TRUE(write_image(*target, *caller_, image_, ""));
   EXPECT_TRUE(open_layout_source(deep));
 }
@@ -79,7 +80,7 @@ TEST_F(DirectoryLayout, ADamagedManifestIsNamed) {
     EXPECT_EQ(read.error().code(), ErrorCode::kIntegrity);
     EXPECT_THAT(read.error().describe(), HasSubstr(file.string()));
   }
-  const auto target = open_layout_destination(name(), true, Logger{}).value();
+  const auto target = open_layout_destination(name(), true, test::cleanups(), Logger{}).value();
   EXPECT_FALSE(target->resolve(*caller_, "").value()) << "so that it is copied again";
   ASSERT_TRUE(target->put_tagged(*caller_, image_.manifest, ""));
   EXPECT_TRUE(open_layout_source(name()).value()->root(*caller_));
@@ -117,7 +118,7 @@ TEST_F(DirectoryLayout, AnAmbiguousTagIsRefused) {
 TEST_F(DirectoryLayout, ABlobOfTheWrongSizeIsWrittenAnew) {
   ASSERT_TRUE(write(image_));
   overwrite(blob(describe_blob(image_.layer).digest), "half");
-  const auto target = open_layout_destination(name(), true, Logger{}).value();
+  const auto target = open_layout_destination(name(), true, test::cleanups(), Logger{}).value();
   EXPECT_FALSE(target->has_blob(*caller_, describe_blob(image_.layer)).value());
   EXPECT_TRUE(write_blob(*target, *caller_, image_.layer).value());
   const auto source = open_layout_source(name()).value();
@@ -144,7 +145,7 @@ TEST_F(DirectoryLayout, LinksAreRefused) {
     } else {
       EXPECT_EQ((*source)->open_blob(*caller_, layer, queue).error().code(), ErrorCode::kIntegrity);
     }
-    const auto target = open_layout_destination(name(), true, Logger{});
+    const auto target = open_layout_destination(name(), true, test::cleanups(), Logger{});
     ASSERT_EQ(target.has_value(), !is_opened_first);
     if (!target) {
       EXPECT_EQ(target.error().code(), ErrorCode::kIntegrity);
@@ -175,7 +176,7 @@ TEST_F(DirectoryLayout, OtherVersionsAreRefused) {
     SCOPED_TRACE(text);
     overwrite(layout("oci-layout"), text);
     EXPECT_EQ(open_layout_source(name()).error().code(), ErrorCode::kProtocol);
-    EXPECT_EQ(open_layout_destination(name(), true, Logger{}).error().code(), ErrorCode::kProtocol);
+    EXPECT_EQ(open_layout_destination(name(), true, test::cleanups(), Logger{}).error().code(), ErrorCode::kProtocol);
   }
   fs::remove(layout("oci-layout"));
   EXPECT_EQ(open_layout_source(name()).error().code(), ErrorCode::kProtocol);
@@ -189,7 +190,7 @@ TEST_F(DirectoryLayout, ADirectoryWithOtherThingsKeepsThem) {
 
 TEST_F(DirectoryLayout, AFileInItsPlaceIsALocalError) {
   directory_.write("layout", "x");
-  EXPECT_EQ(open_layout_destination(name(), true, Logger{}).error().code(), ErrorCode::kLocalIo);
+  EXPECT_EQ(open_layout_destination(name(), true, test::cleanups(), Logger{}).error().code(), ErrorCode::kLocalIo);
   EXPECT_EQ(open_layout_source(name()).error().code(), ErrorCode::kLocalIo);
 }
 
@@ -209,7 +210,7 @@ TEST_F(DirectoryLayout, AFileThatShrinksWhileItIsReadIsDamage) {
 
 TEST_F(DirectoryLayout, NothingTemporaryIsLeft) {
   {
-    const auto target = open_layout_destination(name(), true, Logger{}).value();
+    const auto target = open_layout_destination(name(), true, test::cleanups(), Logger{}).value();
     auto start = target->begin_blob(*caller_, describe_blob(image_.layer), std::nullopt);
     ASSERT_TRUE(start && start->writer);
     ASSERT_TRUE(feed(*start->writer, image_.layer.substr(1)));
@@ -223,7 +224,7 @@ TEST_F(DirectoryLayout, AStopEndsTheWaitForTheLock) {
   const auto root = io::Directory::open(directory_ / "layout").value();
   const auto held = io::FileLock::acquire(root, ".freightliner.lock", {});
   ASSERT_TRUE(held);
-  const auto target = open_layout_destination(name(":v2"), true, Logger{}).value();
+  const auto target = open_layout_destination(name(":v2"), true, test::cleanups(), Logger{}).value();
   std::thread stopper([&] { caller_.stop(); });
   const auto put = target->put_tagged(*caller_, image_.manifest, "");
   stopper.join();
@@ -239,7 +240,7 @@ TEST_F(DirectoryLayout, ManyThreadsLoseNoTag) {
     threads.emplace_back([&, i] {
       OfflineCaller caller;
       const TestImage image("shared");
-      const auto target = open_layout_destination(name(":tag" + std::to_string(i)), true, Logger{});
+      const auto target = open_layout_destination(name(":tag" + std::to_string(i)), true, test::cleanups(), Logger{});
       if (!target || !write_image(**target, *caller, image, "")) ++failures;
     });
   }
@@ -302,7 +303,7 @@ TEST_F(DirectoryLayout, AFullDiskIsALocalErrorWithThePath) {
         std::signal(SIGXFSZ, SIG_IGN);
         const rlimit limit = {4096, 4096};
         if (setrlimit(RLIMIT_FSIZE, &limit) != 0) return false;
-        const auto target = open_layout_destination(name(), true, Logger{}).value();
+        const auto target = open_layout_destination(name(), true, test::cleanups(), Logger{}).value();
         const auto written = write_blob(*target, *caller_, std::string(100000, 'x'));
         return !written && written.error().code() == ErrorCode::kLocalIo &&
                written.error().describe().find("blobs/sha256/") != std::string::npos;

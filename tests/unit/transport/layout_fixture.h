@@ -12,6 +12,7 @@
 #include "freightliner/oci/json.h"
 #include "freightliner/oci/media_type.h"
 #include "freightliner/transport/layout.h"
+#include "support/cleanups.h"
 #include "support/temporary_directory.h"
 
 namespace freightliner::transport {
@@ -119,8 +120,8 @@ inline Result<std::unique_ptr<ImageSource>> open_source(const ImageName& name) {
 }
 
 inline Result<std::unique_ptr<ImageDestination>> open_destination(const ImageName& name, bool create = true) {
-  return name.kind == TransportKind::kOci ? open_layout_destination(name, create, Logger{})
-                                          : open_archive_destination(name, create, Logger{});
+  return name.kind == TransportKind::kOci ? open_layout_destination(name, create, test::cleanups(), Logger{})
+                                          : open_archive_destination(name, create, test::cleanups(), Logger{});
 }
 
 /// Names in a directory, sorted.

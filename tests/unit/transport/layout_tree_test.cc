@@ -7,6 +7,7 @@
 
 #include "freightliner/io/atomic_file.h"
 #include "freightliner/transport/image_tree.h"
+#include "support/cleanups.h"
 #include "support/scripted_registry.h"
 #include "transport/layout_fixture.h"
 
@@ -23,7 +24,8 @@ using testing::SizeIs;
 class LayoutTree : public testing::Test {
  protected:
   std::unique_ptr<ImageTree> tree(bool create = true) {
-    return make_layout_tree(TreeName{.directory = directory_ / "tree"}, create, Logger(&log_, LogLevel::kWarn));
+    return make_layout_tree(TreeName{.directory = directory_ / "tree"}, create, test::cleanups(),
+                            Logger(&log_, LogLevel::kWarn));
   }
   fs::path file(const std::string& name) const { return directory_ / "tree" / name; }
   void write(ImageTree& target, const std::string& repository, const std::string& tag, const TestImage& image) {
@@ -108,7 +110,8 @@ TEST_F(LayoutTree, ListsTheRepositoriesOfItsPrefix) {
   const auto target = tree();
   write(*target, "team/app", "v1", image_);
   write(*target, "teams", "v1", image_);
-  const auto below = make_layout_tree(TreeName{.prefix = "team", .directory = directory_ / "tree"}, false, Logger());
+  const auto below =
+      make_layout_tree(TreeName{.prefix = "team", .directory = directory_ / "tree"}, false, test::cleanups(), Logger());
   EXPECT_THAT(below->repositories(*caller_).value().value(), ElementsAre("team/app"));
 }
 
@@ -285,7 +288,7 @@ TEST_F(LayoutTree, LinksAreRefused) {
 
 TEST_F(LayoutTree, ALayoutIsNoTree) {
   const auto name = ImageName::parse("oci:" + (directory_ / "tree").string() + ":v1").value();
-  const auto layout = open_layout_destination(name, true, Logger()).value();
+  const auto layout = open_layout_destination(name, true, test::cleanups(), Logger()).value();
   ASSERT_TRUE(write_image(*layout, *caller_, image_, ""));
   const auto names = tree(false)->repositories(*caller_);
   ASSERT_FALSE(names);

@@ -1,0 +1,47 @@
+#include "freightliner/runtime/temporary_file.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "freightliner/base/text.h"
+
+namespace freightliner::runtime {
+
+// By name alone: the descriptor is the owner's, who may be writing when another thread has to clean up.
+Result<TemporaryFile> TemporaryFile::create(CleanupRegistry& cleanups, const io::Directory& directory,
+                                            const std::string& name, Options options) {
+  FL_TRY(io::AtomicFile file, io::AtomicFile::create(directory, name, options.mode));
+  const std::string& temporary = file.temporary_name();
+  std::string shown = printable((directory.path() / temporary).native(), 4096);
+  const auto remove = [&directory, temporary]() -> Status {
+    if (unlinkat(directory.fd(), temporary.c_str(), 0) == 0 || errno == ENOENT) return {};
+    return fail(io::errno_error(errno, "remove a temporary file"));
+  };
+  auto cleanup = cleanups.add(options.kind, std::move(shown), remove);
+  return TemporaryFile(std::move(file), std::move(cleanup));
+}
+
+Status TemporaryFile::commit() {
+  return settle(file_.commit());
+}
+
+Status TemporaryFile::commit_as(const std::string& name) {
+  return settle(file_.commit_as(name));
+}
+
+Status TemporaryFile::settle(Status committed) {
+  if (committed) {
+    cleanup_.release();
+  } else {
+    cleanup_.run();  // finds nothing where the file has its name or was removed
+  }
+  return committed;
+}
+
+void TemporaryFile::abort() noexcept {
+  file_.abort();
+  cleanup_.run();
+}
+
+}  // namespace freightliner::runtime

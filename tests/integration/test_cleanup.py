@@ -1,0 +1,127 @@
+"""What a stopped run leaves behind: no upload session, no temporary file, no lock. Every run here looks for leaks at its end
+(FREIGHTLINER_LEAK_CHECK, which support.runner sets for all tests)."""
+
+import fcntl
+import re
+import signal
+import unittest
+
+from support import faults, images, process
+from support.case import Case, at
+
+UPLOADS = 8
+SESSION = re.compile(r"/blobs/uploads/([^/?]+)$")
+
+
+class Stopped(Case):
+    def setUp(self):
+        super().setUp()
+        self.image = images.single(layers=UPLOADS, layer_size=600_000)
+        self.source = self.scripted()
+        self.source.load(self.image, "a", "v1")
+        self.source.rule("GET", "/blobs/", faults.Throttle(50_000))
+        self.since = 0
+
+    def stop_in_mid_upload(self, number, *arguments, under_way):
+        self.since = len(self.source.journal)
+        run = self.program.start(*arguments, "--jobs", str(UPLOADS))
+        self.addCleanup(lambda: run.alive() and run.send_signal(signal.SIGKILL))
+        process.wait_until(under_way, 30, what=f"{UPLOADS} uploads under way")
+        run.send_signal(number)
+        result = run.wait(20)
+        self.assertEqual(result.exit_code, 128 + number, result)
+        self.check_run(result)
+        return result
+
+    def sending(self):
+        return sum(request.body_sent > 10_000
+                   for request in self.source.requests("GET", "/blobs/", since=self.since)) >= UPLOADS
+
+    def test_no_session_at_the_registry(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(signal=number.name):
+                destination = self.scripted()
+                self.stop_in_mid_upload(
+                    number, "copy", "--progress", "none", at(self.source, "a", "v1"), at(destination, "b", "v1"),
+                    under_way=lambda: self.sending() and len(destination.open_uploads()) >= UPLOADS)
+                self.assertGreaterEqual(len(destination.requests("DELETE", "/uploads/")), UPLOADS)
+                process.wait_until(lambda: not destination.open_uploads(), 3, what="cancelled sessions")
+                self.assertEqual(destination.repository("b").tags, {})
+
+    def test_a_tree_leaves_no_lock_and_no_temporary_file(self):
+        destination = self.scripted()
+        files = self.directory / "files"
+        files.mkdir()
+        lock, checkpoint, report = (files / name for name in ("lock", "checkpoint", "report.json"))
+        self.stop_in_mid_upload(
+            signal.SIGTERM, "replicate-tree", "--progress", "none", "--lock", lock, "--checkpoint", checkpoint, "--report",
+            report, self.source.host, destination.host,
+            under_way=lambda: self.sending() and len(destination.open_uploads()) >= UPLOADS)
+        process.wait_until(lambda: not destination.open_uploads(), 3, what="cancelled sessions")
+        self.assertEqual(sorted(path.name for path in files.iterdir()), ["checkpoint", "lock", "report.json"])
+        for path in (lock, checkpoint):
+            with open(path) as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def test_a_layout_and_an_archive_are_left_without_temporaries(self):
+        for destination in (f"oci:{self.directory}/layout:v1", f"oci-archive:{self.directory}/image.tar:v1"):
+            with self.subTest(destination=destination):
+                self.stop_in_mid_upload(signal.SIGTERM, "copy", "--progress", "none", at(self.source, "a", "v1"), destination,
+                                        under_way=self.sending)
+                self.assertEqual([str(path) for path in self.directory.rglob("*.tmp")], [])
+
+    def test_every_session_at_docker_registry_is_cancelled(self):
+        """What the registry keeps of a PUT that broke off is its own; that each session's cancel was sent is ours: a GET that
+        asks for its status, a DELETE at the Location which that answers with."""
+        destination = self.registry()
+        destination.mark()
+        begun = set()
+
+        def all_begun():
+            begun.clear()
+            begun.update(path.parent.name for path in destination.uploads_left())
+            return self.sending() and len(begun) == UPLOADS  # the config's is over
+
+        self.stop_in_mid_upload(signal.SIGTERM, "copy", "--progress", "none", at(self.source, "a", "v1"),
+                                at(destination, "b", "v1"), under_way=all_begun)
+        self.assertLessEqual(begun, self.sessions(destination, "GET"))
+        self.assertLessEqual(begun, self.sessions(destination, "DELETE"))
+        left = {path.parent.name for path in destination.uploads_left()}
+        self.assertLessEqual(left, begun)
+
+    @staticmethod
+    def sessions(registry, method):
+        return {SESSION.search(request.path)[1] for request in registry.requests(method=method, path=SESSION.pattern)}
+
+    def test_clean_up_that_hangs_is_named(self):
+        destination = self.scripted()
+        hold = faults.Hold()
+        destination.rule("DELETE|GET", "/uploads/", hold)
+        self.addCleanup(hold.release)
+        run = self.program.start("copy", "--progress", "none", at(self.source, "a", "v1"), at(destination, "b", "v1"))
+        process.wait_until(self.begun_to_send, 30, what="a transfer")
+        run.send_signal(signal.SIGTERM)
+        result = run.wait(30)
+        self.assertEqual(result.exit_code, 143, result)
+        # Each request of the clean-up has its time; where all of them hang that is told, one way or the other.
+        self.assertIn("left behind: upload session", result.stderr, result)
+
+    def begun_to_send(self):
+        return any(request.body_sent > 10_000 for request in self.source.requests("GET", "/blobs/"))
+
+
+class Failures(Case):
+    def test_a_session_that_cannot_be_cancelled_is_told(self):
+        image = images.single(layers=1, layer_size=300_000)
+        source, destination = self.scripted(), self.scripted()
+        source.load(image, "a", "v1")
+        source.rule("GET", "/blobs/", faults.Flip())
+        destination.rule("DELETE", "/uploads/", faults.Answer(500))
+        result = self.program.run("copy", "--progress", "none", "--retries", "0", at(source, "a", "v1"),
+                                  at(destination, "b", "v1"))
+        self.assertEqual(result.exit_code, 7, result)
+        self.assertIn("left behind: upload session", result.stderr, result)
+
+
+if __name__ == "__main__":
+    unittest.main()
