@@ -16,7 +16,7 @@ namespace {
 using ::testing::HasSubstr;
 
 std::string documentation(const std::string& name) {
-  const auto path = std::filesystem::path(__FILE__).parent_path() / "../../../docs" / name;
+  const auto path = std::filesystem::path(FREIGHTLINER_DOCS) / name;
   std::ifstream file(path, std::ios::binary);
   EXPECT_TRUE(file.good()) << path;
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
