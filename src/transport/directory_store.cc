@@ -22,48 +22,49 @@ using SharedImages = std::shared_ptr<const IndexSnapshot>;
 // Other tools pass over names in a layout that they do not know.
 constexpr char kLockFile[] = ".freightliner.lock";
 
-/// Takes a blob into a temporary file beside its place.
-class DirectoryBlobWriter final : public io::BlobWriter {
+/// A blob in a temporary file beside its place.
+template <class Interface>
+class DirectoryBlob : public Interface {
  public:
-  DirectoryBlobWriter(SharedDirectory directory, runtime::TemporaryFile file, Logger log, std::string name)
-      : directory_(std::move(directory)), file_(std::move(file)), log_(log), name_(std::move(name)) {}
-  Status write(io::Chunk chunk) override { return file_.write(chunk.bytes()); }
-  Status commit() override {
-    FL_CHECK(file_.commit());
-    log_.debug("wrote {}", name_);
+  DirectoryBlob(SharedDirectory directory, runtime::TemporaryFile file, Logger log)
+      : directory_(std::move(directory)), file_(std::move(file)), log_(log) {}
+  Status write(io::Chunk chunk) final { return file_.write(chunk.bytes()); }
+  void abort() noexcept final { file_.abort(); }
+
+ protected:
+  Status commit_as(const oci::Digest& digest) {
+    FL_CHECK(file_.commit_as(digest.hex()));
+    log_.debug("wrote {}", digest.to_string());
     return {};
   }
-  void abort() noexcept override { file_.abort(); }
 
  private:
   SharedDirectory directory_;  // which the file points at
   runtime::TemporaryFile file_;
-  Logger log_;
-  std::string name_;
+  const Logger log_;
+};
+
+class DirectoryBlobWriter final : public DirectoryBlob<io::BlobWriter> {
+ public:
+  DirectoryBlobWriter(SharedDirectory directory, runtime::TemporaryFile file, Logger log, oci::Digest digest)
+      : DirectoryBlob(std::move(directory), std::move(file), log), digest_(std::move(digest)) {}
+  Status commit() override { return commit_as(digest_); }
+
+ private:
+  const oci::Digest digest_;
 };
 
 // Streamed blobs are named when they are complete, by this algorithm.
 constexpr auto kStreamAlgorithm = oci::DigestAlgorithm::kSha256;
 constexpr char kStreamFile[] = "stream";
 
-/// The same for a blob that is named in the end.
-class DirectoryBlobStream final : public io::BlobStream {
+class DirectoryBlobStream final : public DirectoryBlob<io::BlobStream> {
  public:
-  DirectoryBlobStream(SharedDirectory directory, runtime::TemporaryFile file, Logger log)
-      : directory_(std::move(directory)), file_(std::move(file)), log_(log) {}
-  Status write(io::Chunk chunk) override { return file_.write(chunk.bytes()); }
+  using DirectoryBlob::DirectoryBlob;
   Status commit(const oci::Descriptor& blob) override {
     if (blob.digest.algorithm() != kStreamAlgorithm) return fail(ErrorCode::kInternal, "a stream has another digest");
-    FL_CHECK(file_.commit_as(blob.digest.hex()));
-    log_.debug("wrote {}", blob.digest.to_string());
-    return {};
+    return commit_as(blob.digest);
   }
-  void abort() noexcept override { file_.abort(); }
-
- private:
-  SharedDirectory directory_;  // which the file points at
-  runtime::TemporaryFile file_;
-  Logger log_;
 };
 
 Result<FileIdentity> identify(const io::UniqueFd& file, const std::string& name) {
@@ -189,8 +190,8 @@ Result<std::unique_ptr<io::BlobWriter>> DirectoryStore::begin_blob(const oci::De
   FL_TRY(const SharedDirectory layout, prepare());
   FL_TRY(SharedDirectory directory, root_->make_blobs(blob.digest.algorithm()));
   FL_TRY(runtime::TemporaryFile file, runtime::TemporaryFile::create(cleanups_, *directory, blob.digest.hex()));
-  return std::unique_ptr<io::BlobWriter>(std::make_unique<DirectoryBlobWriter>(std::move(directory), std::move(file),
-                                                                               log_, describe(blob_name(blob.digest))));
+  return std::unique_ptr<io::BlobWriter>(
+      std::make_unique<DirectoryBlobWriter>(std::move(directory), std::move(file), log_, blob.digest));
 }
 
 Result<std::unique_ptr<io::BlobStream>> DirectoryStore::begin_stream(const std::stop_token&) {
