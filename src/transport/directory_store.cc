@@ -130,10 +130,12 @@ class DirectoryStore final : public LayoutStore {
 };
 
 Status DirectoryStore::check_existing() const {
-  FL_TRY(const bool is_layout, has_version(*this));
   FL_TRY(const SharedImages present, images());
   FL_TRY(const std::optional<FileRange> index, find(kIndexFile));
-  if (!index || is_layout) return {};
+  if (!index) return {};
+  // Looked for last, as it is written first: another run may be making the layout at this moment.
+  FL_TRY(const bool is_layout, has_version(*this));
+  if (is_layout) return {};
   return fail(ErrorCode::kProtocol,
               fmt::format("{} is no OCI layout: it has an {} and no {}",
                           printable((root_->path() / layout_).native(), 4096), kIndexFile, kVersionFile));

@@ -6,7 +6,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <csignal>
 #include <fstream>
 #include <functional>
@@ -235,17 +234,16 @@ TEST_F(DirectoryLayout, AStopEndsTheWaitForTheLock) {
 TEST_F(DirectoryLayout, ManyThreadsLoseNoTag) {
   constexpr int kThreads = 32;
   std::vector<std::thread> threads;
-  std::atomic<int> failures = 0;
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&, i] {
       OfflineCaller caller;
       const TestImage image("shared");
       const auto target = open_layout_destination(name(":tag" + std::to_string(i)), true, test::cleanups(), Logger{});
-      if (!target || !write_image(**target, *caller, image, "")) ++failures;
+      const Status written = target ? write_image(**target, *caller, image, "") : Status(fail(target.error()));
+      EXPECT_TRUE(written) << written.error().describe();
     });
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(failures, 0);
   for (int i = 0; i < kThreads; ++i) {
     EXPECT_TRUE(open_layout_source(name(":tag" + std::to_string(i))).value()->root(*caller_)) << i;
   }
