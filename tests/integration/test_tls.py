@@ -3,7 +3,7 @@
 import ssl
 import unittest
 
-from support import certificates, images
+from support import certificates, faults, images
 from support.case import TLS, Case, at
 
 
@@ -65,6 +65,27 @@ class PrivateAuthority(TlsCase):
         second = self.registry(tls=self.authority.server())
         self.copy(at(self.destination, "a", "v1"), at(second, "a", "v1"), "--ca-file", self.authority.certificate)
         self.arrived(second)
+
+
+class SharedSessions(TlsCase):
+    """Workers share libcurl's TLS sessions, and each uses its connections again."""
+
+    def test_handshakes_are_resumed_and_connections_used_again(self):
+        many = images.single(layers=24, layer_size=50_000)
+        layout = images.write_layout(many, self.directory / "many", "v1")
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            with self.subTest(version=version):
+                registry = self.scripted(tls=self.authority.server(), tls_version=version)
+                # Answers that take a moment: else one worker would be done before the next one begins.
+                registry.rule("POST", "/blobs/uploads/", faults.Delay(0.02))
+                self.copy(f"oci:{layout}:v1", at(registry, "a", "v1"), "--jobs", "6", "--ca-file", self.authority.certificate)
+                self.assert_whole(registry, "a", "v1", many)
+                server = registry.server
+                self.assertGreater(server.connections, 1)
+                self.assertLessEqual(server.connections, 2 * 6)
+                self.assertGreater(len(server.journal), 3 * server.connections)
+                # The first request, for the tag, is answered before any worker begins.
+                self.assertEqual(server.resumed, server.connections - 1)
 
 
 class BadCertificates(TlsCase):

@@ -147,6 +147,7 @@ class Server:
         self.host = f"[{address}]:{self.port}" if ":" in address else f"{address}:{self.port}"
         self.url = f"{'https' if tls else 'http'}://{self.host}"
         self.connections = 0
+        self.resumed = 0  # of them those whose TLS session was one of an earlier connection
         self.open_connections = set()
         self.not_http = []  # first bytes of connections that did not speak HTTP (a TLS hello, say)
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -181,6 +182,7 @@ class Server:
             if self._context:
                 connection = self._context.wrap_socket(connection, server_side=True)
             with self.lock:
+                self.resumed += bool(self._context and connection.session_reused)
                 self.open_connections.add(connection)
             with connection.makefile("rb") as stream:
                 while not self.stopping.is_set() and self._exchange(connection, stream, number):
