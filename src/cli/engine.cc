@@ -96,6 +96,7 @@ class Engine::Impl {
                .log = services.log},
         source(make_side(request, sides.source, request.source_credential, shared, stop)),
         destination(make_side(request, sides.destination, request.destination_credential, shared, stop)),
+        buffers({.pooling = request.buffer_pool}),
         memory(buffers, services.clock, memory_options(request), services.log),
         slots(request.jobs),
         bandwidth(services.clock, request.bandwidth, request.bandwidth_by_host),

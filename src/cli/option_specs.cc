@@ -385,6 +385,14 @@ constexpr OptionSpec kOptions[] = {
      .maximum = 4 * kMiB,
      .default_value = kBufferSizeText,
      .help = "Size of a transfer buffer; every job has a few of them, and that is the memory of its transfer."},
+    {.name = "buffer-pool",
+     .value_name = "on|off",
+     .kind = OptionKind::kChoice,
+     .group = OptionGroup::kPace,
+     .choices = "on|off",
+     .default_value = "on",
+     .help = "Whether buffers are kept for the next transfer. off allocates and frees each one: for comparison, to see "
+             "what keeping them is worth."},
     // Output
     {.name = "output",
      .value_name = "FORMAT",

@@ -170,6 +170,7 @@ Status parse_pace(const Settings& settings, RunRequest& request) {
   }));
   request.timeout = settings.duration("timeout");
   request.buffer_size = settings.size("buffer-size");
+  request.buffer_pool = settings.text("buffer-pool") == "on";
   request.upload_chunk_size = settings.size("chunk-size");
   if (request.upload_chunk_size > 0 && request.upload_chunk_size < kSmallestChunk) {
     return usage_at(settings, "chunk-size", "an upload chunk has at least 64KiB");

@@ -198,6 +198,24 @@ class Uploads(Case):
                 self.copy(at(self.source, "many", "v1"), at(self.destination, f"jobs{jobs}", "v1"), "--jobs", jobs)
                 self.assert_whole(self.destination, f"jobs{jobs}", "v1", many)
 
+    def test_without_the_buffer_pool(self):
+        """Slower or not, the bytes are the same: of a layer that is copied, and of one that is packed anew."""
+        layout = self.directory / "layout"
+        digests = set()
+        for pool in ("on", "off"):
+            with self.subTest(pool=pool):
+                options = ("--buffer-pool", pool, "--jobs", "3")
+                self.copy(at(self.source, "a", "v1"), at(self.destination, f"pool-{pool}", "v1"), *options)
+                self.assert_whole(self.destination, f"pool-{pool}", "v1", self.image)
+                self.copy(at(self.source, "a", "v1"), f"oci:{layout}:{pool}", *options)
+                self.assertEqual(oracle.verify_layout(layout, pool).digest, self.image.digest)
+                packed = self.copy_json(at(self.source, "a", "v1"), at(self.destination, f"packed-{pool}", "v1"),
+                                        "--recompress", "zstd", *options)
+                digests.add(packed["digest"])
+        self.assertEqual(len(digests), 1)
+        self.refuse_copy(USAGE, at(self.source, "a", "v1"), at(self.destination, "no", "v1"), "--buffer-pool", "perhaps",
+                         words=("--buffer-pool", "on, off"))
+
     def test_two_runs_at_once_to_one_tag(self):
         results = []
 

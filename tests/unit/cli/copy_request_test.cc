@@ -47,6 +47,7 @@ TEST(CopyRequest, DefaultsOfAPlainCopy) {
   EXPECT_EQ(request->retry.max_attempts, 5);
   EXPECT_EQ(request->upload_chunk_size, 0U);
   EXPECT_GE(request->buffer_size, 16U * 1024);
+  EXPECT_TRUE(request->buffer_pool);
   EXPECT_EQ(request->timeout, Duration(0));
   EXPECT_EQ(request->session.connect_timeout, std::chrono::seconds(15));
   EXPECT_THAT(request->session.user_agent, ::testing::StartsWith("freightliner/"));
@@ -78,6 +79,8 @@ TEST(CopyRequest, TakesOverWhatIsAsked) {
                                    "0",
                                    "--chunk-size",
                                    "5MiB",
+                                   "--buffer-pool",
+                                   "off",
                                    "--timeout",
                                    "10m",
                                    "--ca-file",
@@ -105,6 +108,7 @@ TEST(CopyRequest, TakesOverWhatIsAsked) {
   EXPECT_EQ(request->jobs, 3U);
   EXPECT_EQ(request->retry.max_attempts, 1);
   EXPECT_EQ(request->upload_chunk_size, 5U * 1024 * 1024);
+  EXPECT_FALSE(request->buffer_pool);
   EXPECT_EQ(request->timeout, std::chrono::minutes(10));
   EXPECT_EQ(request->session.tls.ca_file, file);
   EXPECT_THAT(request->session.tls.certificate_directories, ElementsAre(scratch.path()));
