@@ -256,28 +256,6 @@ void take_matches(Figures& figures, const std::vector<std::string>& all_tags) {
   }
 }
 
-/// Of a whole list, as a run has them: by a cache that has them all, and compiled anew.
-void take_cached(Figures& figures) {
-  constexpr double kTimes = 20;
-  constexpr std::size_t kLists = 20;
-  const auto& patterns = pattern_sets().front().patterns;
-  PatternCache cache;
-  const auto make = [&patterns](PatternCache& from) {
-    for (const std::string& text : patterns) benchmark::DoNotOptimize(*from.get(text, NameKind::kTag));
-  };
-  make(cache);
-  const Seconds cached = best_time([&] {
-    for (std::size_t i = 0; i < kLists; ++i) make(cache);
-  });
-  const Seconds compiled = best_time([&] {
-    for (std::size_t i = 0; i < kLists; ++i) {
-      PatternCache empty;
-      make(empty);
-    }
-  });
-  figures.at_least("20 patterns compiled each time / from the cache", compiled / cached, "x", kTimes);
-}
-
 void take_filters(Figures& figures, const std::vector<std::string>& tags) {
   constexpr double kLimit = 0.2;   // seconds for 100,000 tags
   constexpr double kGrowth = 1.5;  // cache misses count, growth with the number does not
@@ -308,7 +286,6 @@ int main(int argc, char** argv) {
   benchmark::Shutdown();
   const auto tags = make_tags(kManyTags);
   take_matches(figures, tags);
-  take_cached(figures);
   take_filters(figures, tags);
   return figures.finish();
 }
