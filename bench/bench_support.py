@@ -1,4 +1,6 @@
-"""What the benchmark scripts share: large images made without much memory, and the cost of a command."""
+"""What the benchmark scripts share: their options, the figures they give, large images made without much memory, and the cost of a
+command."""
+import argparse
 import hashlib
 import json
 import os
@@ -14,6 +16,57 @@ sys.path.insert(0, str(ROOT / "tests" / "integration"))
 from support import process  # noqa: E402: found by the line above
 
 MEMORY_DISK = "/dev/shm"  # on a disk, fsync decides
+
+
+def arguments(description):
+    """A parser with the options that all scripts have, for parse()."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binary", default=str(ROOT / "build" / "release" / "src" / "cli" / "freightliner"))
+    parser.add_argument("--figures", metavar="FILE", help="also write the figures to this file, as JSON")
+    return parser
+
+
+def parse(parser):
+    options = parser.parse_args()
+    if not os.access(options.binary, os.X_OK):
+        sys.exit(f"{own_name()}: {options.binary} is not there: build it (tools/quickstart) or name it with --binary")
+    return options
+
+
+def own_name():
+    return f"bench/{pathlib.Path(sys.argv[0]).name}"
+
+
+class Figures:
+    """The figures of one benchmark, printed as they come; the form and the units are those of figures.h."""
+
+    def __init__(self, file):
+        self._file, self._rows, self._missed = file, [], []
+
+    def at_most(self, name, value, unit, bound):
+        self._add(name, value, unit, "lower", bound, value <= bound)
+
+    def at_least(self, name, value, unit, bound):
+        self._add(name, value, unit, "higher", bound, value >= bound)
+
+    def note(self, name, value, unit, better="lower"):
+        """Without a bound. `better` None: says something about the machine, not about freightliner."""
+        self._add(name, value, unit, better, None, True)
+
+    def _add(self, name, value, unit, better, bound, holds):
+        limit = "" if bound is None else f"{'≤' if better == 'lower' else '≥'} {bound:g}"
+        print(f"{name:<72}{value:>11.3f} {unit:<6}{limit:>8}{'' if holds else '  MISSED'}", flush=True)
+        self._rows.append({"name": name, "value": value, "unit": unit, "better": better, "bound": bound})
+        if not holds:
+            self._missed.append(name)
+
+    def finish(self, check=True):
+        """Writes the file where one is asked for; ends the script with 1 where a bound was missed and `check` is set."""
+        if self._file:
+            document = {"benchmark": pathlib.Path(sys.argv[0]).name, "figures": self._rows}
+            pathlib.Path(self._file).write_text(json.dumps(document, indent=2) + "\n")
+        if check and self._missed:
+            sys.exit(f"{own_name()}: over the bound: {'; '.join(self._missed)}")
 
 
 def put_blob(layout, data):

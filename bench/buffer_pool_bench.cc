@@ -11,45 +11,13 @@
 #include <chrono>
 #include <cstdlib>
 #include <ctime>
-#include <new>
-#include <string_view>
 #include <thread>
 #include <vector>
 
+#include "allocation_count.h"
+#include "figures.h"
 #include "freightliner/io/buffer_pool.h"
 #include "freightliner/io/chunk_queue.h"
-
-namespace {
-
-std::atomic<std::uint64_t> allocations{0};
-
-void* counted(std::size_t size, std::size_t alignment) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  void* memory = std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-  return counted(size, alignof(std::max_align_t));
-}
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  return counted(size, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::align_val_t) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  std::free(memory);
-}
 
 namespace {
 
@@ -92,11 +60,11 @@ void pool_cycle(benchmark::State& state) {
   static BufferPool pool;
   const auto size = static_cast<std::size_t>(state.range(0));
   cycle(pool, size);
-  const std::uint64_t before = allocations.load();
+  const std::uint64_t before = allocation_count();
   for (auto _ : state) cycle(pool, size);
   if (state.threads() == 1) {
     state.counters["allocations/op"] =
-        static_cast<double>(allocations.load() - before) / static_cast<double>(state.iterations());
+        static_cast<double>(allocation_count() - before) / static_cast<double>(state.iterations());
   }
 }
 BENCHMARK(pool_cycle)->Arg(1 * kKiB)->Arg(64 * kKiB)->Arg(1 * kMiB)->Arg(16 * kMiB);
@@ -195,9 +163,9 @@ std::uint64_t allocations_in_steady_state() {
     for (const std::size_t tier : freightliner::io::kBufferTiers) cycle(pool, tier);
   };
   all_tiers();
-  const std::uint64_t before = allocations.load();
+  const std::uint64_t before = allocation_count();
   for (int i = 0; i < kCycles; ++i) all_tiers();
-  return allocations.load() - before;
+  return allocation_count() - before;
 }
 
 /// Buffers allocated while workers move 1,000 blobs, each with a queue of its own.
@@ -220,12 +188,7 @@ std::uint64_t buffers_allocated(int workers, std::size_t chunks) {
   return misses;
 }
 
-bool report(std::string_view name, double value, std::string_view target, bool met) {
-  fmt::print("{:<66} {:>10.2f}   {:<10} {}\n", name, value, target, met ? "ok" : "MISSED");
-  return met;
-}
-
-bool print_figures() {
+void take_figures(freightliner::bench::Figures& figures) {
   constexpr int kWorkers = 8;
   constexpr std::size_t kChunks = 6;
   BufferPool pool;
@@ -237,24 +200,22 @@ bool print_figures() {
   const auto steady = static_cast<double>(allocations_in_steady_state());
   const auto blobs = static_cast<double>(buffers_allocated(kWorkers, kChunks));
 
-  bool met = report("acquire + release of 64 KiB, one thread (ns)", pooled, "<= 50", pooled <= 50);
-  met &= report("allocations in 900,000 acquires over all tiers", steady, "0", steady == 0);
-  met &= report("malloc + first touch / acquire + release, at 1 MiB", fresh / pooled_large, ">= 10",
-                fresh >= 10 * pooled_large);
-  met &= report(fmt::format("16 threads together / one thread ({} cores)", cores), together,
-                fmt::format(">= {}", 0.5 * cores), together >= 0.5 * cores);
-  met &= report("buffers allocated for 1,000 blobs, 8 workers, 6 chunks each", blobs,
-                fmt::format("<= {}", kWorkers * kChunks), blobs <= kWorkers * kChunks);
-  return met;
+  figures.at_most("acquire + release of 64 KiB, one thread", pooled, "ns", 50);
+  figures.at_most("allocations in 900,000 acquires over all tiers", steady, "count", 0);
+  figures.at_least("malloc + first touch / acquire + release, at 1 MiB", fresh / pooled_large, "x", 10);
+  figures.at_least(fmt::format("16 threads together / one thread ({} cores)", cores), together, "x", 0.5 * cores);
+  figures.at_most("buffers allocated for 1,000 blobs, 8 workers, 6 chunks each", blobs, "count", kWorkers * kChunks);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   fix_mmap_threshold();
+  freightliner::bench::Figures figures("buffer_pool_bench", argc, argv);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
-  return print_figures() ? 0 : 1;
+  take_figures(figures);
+  return figures.finish();
 }

@@ -1,5 +1,5 @@
 // Tag and repository filters. After the usual table of Google Benchmark it measures the figures of docs/FILTERS.md,
-// prints each with its target, and ends with 1 where one is missed.
+// prints each with its bound, and ends with 1 where one is missed.
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
@@ -13,11 +13,13 @@
 #include <vector>
 
 #include "allocation_count.h"
+#include "figures.h"
 #include "freightliner/replicate/name_filter.h"
 #include "freightliner/replicate/version.h"
 
 namespace {
 
+using freightliner::bench::Figures;
 using freightliner::replicate::NameFilter;
 using freightliner::replicate::NameKind;
 using freightliner::replicate::Pattern;
@@ -240,33 +242,24 @@ Seconds best_time(Function&& function) {
   return best;
 }
 
-bool report(std::string_view name, double value, std::string_view target, bool met) {
-  fmt::print("{:<66} {:>10.2f}   {:<10} {}\n", name, value, target, met ? "ok" : "MISSED");
-  return met;
-}
-
 /// With as many tags as fit into the processor's caches: reading the others from memory is not the pattern's work.
-bool print_matches(const std::vector<std::string>& all_tags) {
+void take_matches(Figures& figures, const std::vector<std::string>& all_tags) {
   constexpr std::ptrdiff_t kCachedTags = 10'000;
   const std::vector<std::string> tags(all_tags.begin(), all_tags.begin() + kCachedTags);
-  bool met = true;
   for (const TierCase& tier : tier_cases()) {
     const auto pattern = *Pattern::compile(tier.pattern, tier.kind);
     const Seconds time = best_time([&] {
       for (const std::string& tag : tags) benchmark::DoNotOptimize(pattern->matches(tag));
     });
     const double nanoseconds = time.count() * 1e9 / static_cast<double>(tags.size());
-    met &= report(fmt::format("{}: {} (ns a match)", tier.name, tier.pattern), nanoseconds,
-                  fmt::format("<= {}", tier.limit), nanoseconds <= tier.limit);
+    figures.at_most(fmt::format("a match, {}: {}", tier.name, tier.pattern), nanoseconds, "ns", tier.limit);
   }
-  return met;
 }
 
-bool print_filters(const std::vector<std::string>& tags) {
+void take_filters(Figures& figures, const std::vector<std::string>& tags) {
   constexpr double kLimit = 0.2;   // seconds for 100,000 tags
   constexpr double kGrowth = 1.5;  // cache misses count, growth with the number does not
   const std::vector<std::string> few(tags.begin(), tags.begin() + kFewTags);
-  bool met = true;
   for (const PatternSet& set : pattern_sets()) {
     const NameFilter filter = make_filter(set);
     const double many_time = best_time([&] { filter_all(filter, tags); }).count();
@@ -274,25 +267,25 @@ bool print_filters(const std::vector<std::string>& tags) {
     const std::uint64_t before = allocation_count();
     filter_all(filter, tags);
     const auto allocations = static_cast<double>(allocation_count() - before);
-    met &= report(fmt::format("100,000 tags x 20 patterns, {} (s)", set.name), many_time, fmt::format("<= {}", kLimit),
-                  many_time <= kLimit);
     const double growth = many_time / few_time / (static_cast<double>(kManyTags) / kFewTags);
-    met &=
-        report("  time per tag, 100,000 tags / 1,000 tags", growth, fmt::format("<= {}", kGrowth), growth <= kGrowth);
-    met &= report("  allocations", allocations, "0", allocations == 0);
+    figures.at_most(fmt::format("20 patterns, {}: 100,000 tags", set.name), many_time, "s", kLimit);
+    figures.at_most(fmt::format("20 patterns, {}: time per tag, of 100,000 / of 1,000", set.name), growth, "x",
+                    kGrowth);
+    figures.at_most(fmt::format("20 patterns, {}: allocations", set.name), allocations, "count", 0);
   }
-  return met;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  Figures figures("pattern_bench", argc, argv);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   register_benchmarks();
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   const auto tags = make_tags(kManyTags);
-  const bool matches_met = print_matches(tags);
-  return print_filters(tags) && matches_met ? 0 : 1;
+  take_matches(figures, tags);
+  take_filters(figures, tags);
+  return figures.finish();
 }

@@ -5,7 +5,8 @@ layers does not matter to the machine. A layer is zeros (a sparse file) that end
     bench/sparse_registry.py LAYERS BYTES DIRECTORY
 
 Serves docker://127.0.0.1:PORT/image:1 and swallows pushes to any repository. DIRECTORY gets the sparse files. Prints its port on
-a line and runs until its standard input ends."""
+a line, runs until its standard input ends, and prints as JSON what it has counted: "received", the bytes that were pushed, and the
+requests by method."""
 import hashlib
 import http.server
 import json
@@ -13,6 +14,7 @@ import os
 import pathlib
 import sys
 import threading
+from collections import Counter
 
 TAIL = 4096
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
@@ -54,9 +56,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     image = None
+    counts, lock = Counter(), threading.Lock()
 
     def log_message(self, *_):
         pass
+
+    def count(self, what, number=1):
+        with self.lock:
+            self.counts[what] += number
 
     def answer(self, status, headers=(), body=b""):
         self.send_response(status)
@@ -68,6 +75,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def do_GET(self):
+        self.count(self.command)
         name = self.path.partition("?")[0].rpartition("/")[2]
         if self.path == "/v2/":
             return self.answer(200)
@@ -93,6 +101,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.swallow()
         self.answer(202, (("Location", self.path.partition("?")[0].rstrip("/") + "/session"),))
 
+    def do_PATCH(self):
+        self.swallow()
+        self.answer(202, (("Location", self.path.partition("?")[0]),))
+
     def do_PUT(self):
         self.swallow()
         self.answer(201, (("Location", self.path.partition("?")[0]),))
@@ -100,13 +112,24 @@ class Handler(http.server.BaseHTTPRequestHandler):
     do_DELETE = do_PUT
 
     def swallow(self):
-        left = int(self.headers.get("Content-Length", 0))
-        buffer = memoryview(bytearray(1 << 20))
+        self.count(self.command)
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            while size := int(self.rfile.readline().partition(b";")[0], 16):
+                self.swallow_bytes(size)
+                self.rfile.readline()
+            self.rfile.readline()
+        else:
+            self.swallow_bytes(int(self.headers.get("Content-Length", 0)))
+
+    def swallow_bytes(self, size):
+        left = size
+        buffer = memoryview(bytearray(min(size, 1 << 20)))
         while left > 0:
             count = self.rfile.readinto1(buffer[: min(left, len(buffer))])
             if count == 0:
                 break
             left -= count
+        self.count("received", size - left)
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -124,7 +147,7 @@ def main():
     print(server.server_address[1], flush=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdin.read()
-    print("{}", flush=True)
+    print(json.dumps(Handler.counts), flush=True)
     os._exit(0)  # not waiting for transfers under way
 
 

@@ -10,7 +10,7 @@ import unittest
 
 from support import faults, images, oracle, process
 from support.case import NOT_FOUND, PARTIAL, USAGE
-from support.tree import TreeCase, by_reference, fill, fleet, small, tags_of
+from support.tree import TreeCase, by_reference, fill, fleet, small, snapshot, tags_of
 
 
 def verify_in_tree(directory, repository, tag):
@@ -38,14 +38,6 @@ def tags_in_tree(directory):
             tag = (entry.get("annotations") or {}).get(images.REF_NAME)
             found[str(index.parent.relative_to(directory)), tag] = entry["digest"]
     return found
-
-
-def snapshot(directory):
-    """Everything that a second run must leave as it is: names, contents, times."""
-    return {
-        str(path.relative_to(directory)): (path.stat().st_mtime_ns, path.stat().st_ino)
-        for path in sorted(pathlib.Path(directory).rglob("*")) if path.is_file()
-    }
 
 
 class LayoutCase(TreeCase):

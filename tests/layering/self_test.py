@@ -74,6 +74,12 @@ class Structure(unittest.TestCase):
             self.write("tests/unit/a_test.cc", f"// {mark}()\n")
             self.only_fault(structure.hygiene_faults(self.root), mark)
 
+    def test_a_test_that_is_skipped(self):
+        for folder in ("integration", "validation"):
+            self.write(f"tests/{folder}/test_a.py", "    @unittest." + "skip\n")
+            self.only_fault(structure.hygiene_faults(self.root), f"{folder}/test_a.py")
+            self.write(f"tests/{folder}/test_a.py", "")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -85,8 +85,9 @@ def hygiene_faults(root):
         if lines > MAXIMUM_LINES:
             faults.append(f"{path.relative_to(root)}: {lines} lines; more than {MAXIMUM_LINES} hide a second responsibility")
         faults += unfinished(root, path, text)
-    for path in sorted((root / "tests" / "integration").rglob("*.py")):
-        faults += unfinished(root, path, path.read_text(errors="replace"))
+    for folder in ("integration", "validation"):
+        for path in sorted((root / "tests" / folder).rglob("*.py")):
+            faults += unfinished(root, path, path.read_text(errors="replace"))
     return faults
 
 

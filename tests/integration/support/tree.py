@@ -189,6 +189,14 @@ def tree(place):
     return getattr(place, "host", place)
 
 
+def snapshot(directory):
+    """Everything that a second run must leave as it is: names, contents, times."""
+    return {
+        str(path.relative_to(directory)): (path.stat().st_mtime_ns, path.stat().st_ino)
+        for path in sorted(pathlib.Path(directory).rglob("*")) if path.is_file()
+    }
+
+
 def by_reference(report):
     """'repository:tag' at the source (at the destination where it has none) → element of the report."""
     return {

@@ -1,13 +1,15 @@
-"""What a stopped run leaves behind: no upload session, no temporary file, no lock. Every run here looks for leaks at its end
-(FREIGHTLINER_LEAK_CHECK, which support.runner sets for all tests)."""
+"""What a stopped or failed run leaves behind: no upload session, no temporary file, no lock. Every run here looks for leaks at its
+end (FREIGHTLINER_LEAK_CHECK, which support.runner sets for all tests)."""
 
 import fcntl
 import re
 import signal
 import unittest
 
+from validation import Case  # before support, which it finds
+
 from support import faults, images, process
-from support.case import Case, at
+from support.case import at
 
 UPLOADS = 8
 SESSION = re.compile(r"/blobs/uploads/([^/?]+)$")
@@ -108,6 +110,80 @@ class Stopped(Case):
 
     def begun_to_send(self):
         return any(request.body_sent > 10_000 for request in self.source.requests("GET", "/blobs/"))
+
+
+class Everywhere(Case):
+    """Zero leaks, whatever request it is that a signal or a fault meets."""
+
+    def setUp(self):
+        super().setUp()
+        self.image = images.single(layers=UPLOADS, layer_size=30_000)
+        self.source = self.scripted()
+        self.source.load(self.image, "a", "v1")
+
+    def start(self, destination, *options):
+        place = destination if isinstance(destination, str) else at(destination, "b", "v1")
+        return self.program.start("copy", "--progress", "none", "--jobs", str(UPLOADS), "--retries", "1", *options,
+                                  at(self.source, "a", "v1"), place)
+
+    def assert_nothing_left(self, destination, result):
+        self.check_run(result)
+        self.assertNotIn("left behind", result.stderr, result)
+        self.assertEqual([str(path) for path in self.directory.rglob("*.tmp")], [])
+        process.wait_until(lambda: not destination.open_uploads(), 5, what=f"cancelled sessions, after\n{result}")
+        self.assertIn(destination.repository("b").tags, ({}, {"v1": self.image.digest}))
+        if destination.repository("b").tags:
+            self.assert_whole(destination, "b", "v1", self.image)
+
+    def test_a_signal_at_any_request(self):
+        """At the destination: before and behind the start of an upload, at a body, at the manifest."""
+        whole = self.scripted()
+        self.assertEqual(self.start(whole).wait(30).exit_code, 0)
+        requests, stopped = len(whole.journal), 0
+        self.assertGreater(requests, 2 * UPLOADS)
+        for number in range(1, requests + 1):
+            destination, running = self.scripted(), []
+            destination.rule("*", "", faults.Call(lambda _, running=running: self.stop(running)), nth=number)
+            running.append(self.start(destination))
+            result = running[0].wait(30)
+            self.assertIn(result.exit_code, (0, 143), f"request {number}: {result}")
+            stopped += result.exit_code == 143
+            self.assert_nothing_left(destination, result)
+            destination.stop()
+        self.assertGreater(stopped, requests / 2)
+
+    @staticmethod
+    def stop(running):
+        process.wait_until(lambda: running, what="the run to be known")
+        running[0].send_signal(signal.SIGTERM)
+
+    def test_every_fault(self):
+        """(at the source, at the destination): (methods, path, fault)."""
+        for at_source, at_destination in (
+            (("GET", "/blobs/", faults.Cut(10_000)), None),
+            (("GET", "/blobs/", faults.Flip()), None),
+            (("GET", "/blobs/", faults.Resize(-5)), None),
+            (("GET", "/blobs/", faults.status(404)), None),
+            (("GET", "/blobs/", faults.status(403)), None),
+            (("GET", "/blobs/", faults.DropReply()), None),
+            (("GET", "/blobs/", faults.html()), None),
+            (None, ("POST", "/uploads/", faults.status(403))),
+            (None, ("PUT", "/uploads/", faults.status(403))),
+            (None, ("PUT", "/uploads/", faults.status(500))),
+            (None, ("PUT", "/uploads/", faults.ResetOnRequest(10_000))),
+            (None, ("PUT", "/manifests/", faults.status(403))),
+            (None, ("PUT", "/manifests/", faults.DropReply())),
+        ):
+            with self.subTest(at_source=at_source, at_destination=at_destination):
+                destination = self.scripted()
+                for registry, rule in ((self.source, at_source), (destination, at_destination)):
+                    if rule:
+                        registry.rule(*rule)
+                result = self.start(destination).wait(60)
+                self.source.rules.clear()
+                self.assertNotEqual(result.exit_code, 0, result)
+                self.assert_nothing_left(destination, result)
+                destination.stop()
 
 
 class Failures(Case):
