@@ -23,6 +23,10 @@ std::string render_text(const CheckpointContents& contents) {
     text += fmt::format("{}  {}:{}  {}\n", date_text(entry.finished), printable(entry.repository, 512),
                         printable(entry.tag, 256), entry.digest.to_string());
   }
+  for (const replicate::CheckpointUpload& upload : contents.uploads) {
+    text += fmt::format("{}  open upload {}@{}, {} of {} bytes confirmed\n", date_text(upload.noted),
+                        printable(upload.repository, 512), upload.digest.to_string(), upload.offset, upload.size);
+  }
   return text;
 }
 
@@ -42,19 +46,41 @@ std::string render_json(const CheckpointContents& contents) {
     line["finished"] = date_text(entry.finished);
     document["entries"].push_back(std::move(line));
   }
+  document["uploads"] = Json::array();
+  for (const replicate::CheckpointUpload& upload : contents.uploads) {
+    Json line;
+    line["repository"] = upload.repository;
+    line["digest"] = upload.digest.to_string();
+    line["size"] = upload.size;
+    line["offset"] = upload.offset;
+    line["noted"] = date_text(upload.noted);
+    document["uploads"].push_back(std::move(line));
+  }
   return json_text(document) + "\n";
 }
 
-Result<std::string> carry_out(const std::vector<std::string>& operands, bool json) {
+Status clear(const std::string& file, const Voice& voice) {
+  // A damaged one is cleared as well: then nobody can tell.
+  const auto contents = replicate::read_checkpoint(file);
+  FL_CHECK(replicate::clear_checkpoint(file));
+  if (!contents || contents->uploads.empty()) return {};
+  const std::size_t open = contents->uploads.size();
+  write_progress(voice.terminal, voice.log_format,
+                 fmt::format("{} open upload{} the registry until it drops {}: nothing was cancelled there", open,
+                             open == 1 ? " stays at" : "s stay at", open == 1 ? "it" : "them"));
+  return {};
+}
+
+Result<std::string> carry_out(const std::vector<std::string>& operands, const Voice& voice) {
   if (operands.size() != 2 || (operands[0] != "show" && operands[0] != "clear")) {
     return fail(ErrorCode::kUsage, "checkpoint takes show FILE, or clear FILE");
   }
   if (operands[0] == "clear") {
-    FL_CHECK(replicate::clear_checkpoint(operands[1]));
+    FL_CHECK(clear(operands[1], voice));
     return std::string();
   }
   FL_TRY(const CheckpointContents contents, replicate::read_checkpoint(operands[1]));
-  return json ? render_json(contents) : render_text(contents);
+  return voice.json_output ? render_json(contents) : render_text(contents);
 }
 
 }  // namespace
@@ -67,7 +93,7 @@ int run_checkpoint(const CommandContext& context) {
   const auto settings = Settings::resolve(kCheckpointCommand, *arguments, context.environment);
   if (!settings) return report_usage(guess, settings.error());
   const Voice voice = voice_of(*settings, context.terminal);
-  const auto text = carry_out(arguments->operands, voice.json_output);
+  const auto text = carry_out(arguments->operands, voice);
   if (!text) return report_usage(voice, text.error());
   return report_result(voice, *text, kExitDone);
 }

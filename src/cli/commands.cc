@@ -36,7 +36,10 @@ constexpr Command kCommands[] = {
      "one a line, where none is given.",
      run_filter_test},
     {kCheckpointCommand, "checkpoint", "show|clear FILE", "Look at a checkpoint, or remove it",
-     "show prints the journal of finished tags that --checkpoint keeps; clear removes it.", run_checkpoint},
+     "show prints the journal of finished tags and open uploads that --checkpoint keeps; clear removes it. Uploads "
+     "that "
+     "are open then stay at the registry until it drops them.",
+     run_checkpoint},
     {kConfigCommand, "config", "check FILE", "Check the file of a sync",
      "Reads a file as sync would and checks all that can be checked without a network.", run_config},
     {kDocsCommand, "docs", "", "Print the reference documentation", "Prints the reference of all commands and options.",

@@ -133,6 +133,13 @@ Status check_digests(const Settings& settings, const CopyRequest& request) {
   return {};
 }
 
+// What is kept of a copy are its uploads.
+Status parse_checkpoint(const Settings& settings, CopyRequest& request) {
+  request.checkpoint = settings.text("checkpoint");
+  if (request.checkpoint.empty() || request.destination.kind == transport::TransportKind::kDocker) return {};
+  return usage_at(settings, "checkpoint", "a copy keeps uploads to a registry in it, and DST is none: leave it out");
+}
+
 }  // namespace
 
 Result<CopyRequest> make_copy_request(const Settings& settings, const std::vector<std::string>& operands,
@@ -142,6 +149,7 @@ Result<CopyRequest> make_copy_request(const Settings& settings, const std::vecto
   FL_CHECK(read_copy_options(settings, request.options));
   FL_CHECK(parse_tags(settings, request.destination.kind == transport::TransportKind::kDocker, request.options));
   FL_CHECK(check_digests(settings, request));
+  FL_CHECK(parse_checkpoint(settings, request));
   const bool digest_changes = !request.options.platforms.empty() || request.options.recompress;
   FL_CHECK(settle_destination(request.source, request.destination, digest_changes));
   request.codec_memory = codec_memory_of(request.options);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ struct CopyRequest : RunRequest {
   transport::ImageName source = {};
   transport::ImageName destination = {};
   copy::CopyOptions options = {};
+  std::filesystem::path checkpoint = {};  ///< empty: none
 };
 
 /// Checks everything that can be checked without a network: names, platforms, tags, hosts, files, credentials. Reads

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "freightliner/replicate/checkpoint.h"
 #include "freightliner/transport/docker.h"
 #include "freightliner/transport/layout.h"
 
@@ -38,6 +39,15 @@ Result<std::unique_ptr<transport::ImageDestination>> open_destination(const Imag
   return transport::open_archive_destination(name, create, services.cleanups, services.log);
 }
 
+// Uploads are told apart by repository and digest, so nothing but the two names decides what they are.
+Result<std::unique_ptr<replicate::Checkpoint>> open_checkpoint(const CopyRequest& request,
+                                                               const RunServices& services) {
+  if (request.checkpoint.empty() || request.options.dry_run) return std::unique_ptr<replicate::Checkpoint>();
+  return replicate::Checkpoint::open(services.cleanups, request.checkpoint,
+                                     {request.source.to_string(), request.destination.to_string(), "copy"}, Duration(0),
+                                     services.clock);
+}
+
 }  // namespace
 
 Result<copy::CopyReport> run_copy_request(const CopyRequest& request, const RunServices& services,
@@ -47,8 +57,11 @@ Result<copy::CopyReport> run_copy_request(const CopyRequest& request, const RunS
   };
   // The thread that copies is one of the jobs.
   const std::size_t helpers = std::max<std::size_t>(request.jobs - 1, 1);
-  Engine engine(request, services, {registry_of(request.source), registry_of(request.destination)}, {helpers, helpers},
-                stop);
+  FL_TRY(const auto checkpoint, open_checkpoint(request, services));
+  RunServices with_journal = services;
+  with_journal.uploads = checkpoint.get();
+  Engine engine(request, with_journal, {registry_of(request.source), registry_of(request.destination)},
+                {helpers, helpers}, stop);
   FL_TRY(const auto source, open_source(request.source, engine.source_client()));
   FL_TRY(const auto destination,
          open_destination(request.destination, engine.destination_client(), !request.options.dry_run, services));

@@ -20,6 +20,7 @@ struct RunServices {
   runtime::Progress& progress;
   runtime::CleanupRegistry& cleanups;
   Logger log;
+  registry::UploadJournal* uploads = nullptr;  ///< of uploads; nullptr: a kill loses what was under way
 };
 
 /// How many threads a run may have. Eager ones start with the first work, further ones as they pay.

@@ -187,9 +187,10 @@ constexpr OptionSpec kOptions[] = {
     {.name = "checkpoint",
      .value_name = "FILE",
      .group = OptionGroup::kState,
-     .commands = kTreeCommands,
+     .commands = kCopyingCommands,
      .default_text = "none",
-     .help = "Keep a journal of finished tags, so that a run after a killed one does not ask for them again."},
+     .help = "Keep a journal of open uploads and, of a tree, finished tags: a run after a killed one goes on with the "
+             "uploads that the registry still knows, and does not ask for the tags again. Only its owner may read it."},
     {.name = "checkpoint-ttl",
      .value_name = "DURATION",
      .kind = OptionKind::kDuration,

@@ -100,7 +100,9 @@ TreeReport replicate_tree(const TreeRequest& request, const RunServices& service
     report.error = state.error();
     return report;
   }
-  TreeEngine engine(request, services, !request.options.copy.dry_run, stop);
+  RunServices with_journal = services;
+  with_journal.uploads = state->checkpoint.get();
+  TreeEngine engine(request, with_journal, !request.options.copy.dry_run, stop);
   http::Caller caller{engine.own_session(), stop};
   const replicate::TreeReplicator replicator(engine.tree_services(state->checkpoint.get()));
   return replicator.run(caller, engine.source(), engine.destination(), request.options);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "registry/access.h"
+#include "registry/upload_resume.h"
 #include "registry/upload_writer.h"
 
 namespace freightliner::registry {
@@ -81,12 +82,17 @@ Result<OpenUpload> BlobUploads::start(http::Caller& caller, const std::string& r
   return session_of(caller, response, call, repository, blob);
 }
 
-BlobStart BlobUploads::uploading(http::Caller& caller, OpenUpload upload) {
-  const oci::Digest digest = upload.session().blob.digest;
-  const std::string repository = upload.session().repository;
-  const auto committed = [this, repository, digest] { self_mount_.saw_present(repository, digest); };
-  return {BlobStart::State::kUploading,
-          make_upload_writer(exchange_, caller, std::move(upload), chunk_size_, committed)};
+Result<BlobStart> BlobUploads::upload(http::Caller& caller, const std::string& repository, const oci::Descriptor& blob,
+                                      std::optional<OpenUpload> session) {
+  FL_TRY(std::optional<OpenUpload> earlier, resume_upload(exchange_, caller, repository, blob));
+  if (earlier) {
+    session = std::move(earlier);  // the one that a mount brought is cancelled
+  } else if (!session) {
+    FL_TRY(session, start(caller, repository, blob));
+  }
+  const auto committed = [this, repository, digest = blob.digest] { self_mount_.saw_present(repository, digest); };
+  return BlobStart{BlobStart::State::kUploading,
+                   make_upload_writer(exchange_, caller, *std::move(session), chunk_size_, committed)};
 }
 
 Result<BlobStart> BlobUploads::begin_after_head(http::Caller& caller, const std::string& repository,
@@ -97,22 +103,27 @@ Result<BlobStart> BlobUploads::begin_after_head(http::Caller& caller, const std:
     FL_CHECK(present ? Status() : Status(fail(std::move(present).error())));
     return BlobStart{BlobStart::State::kPresent};
   }
-  if (!session) {
-    FL_TRY(session, start(caller, repository, blob));
-  }
-  return uploading(caller, *std::move(session));
+  return upload(caller, repository, blob, std::move(session));
 }
 
 Result<BlobStart> BlobUploads::begin_where_mounts_tell(http::Caller& caller, const std::string& repository,
                                                        const oci::Descriptor& blob) {
   FL_TRY(MountAnswer answer, mount(caller, repository, blob, blob.digest, repository));
   if (answer.mounted) return BlobStart{BlobStart::State::kPresent};
-  if (answer.session) return uploading(caller, *std::move(answer.session));
+  if (answer.session) return upload(caller, repository, blob, std::move(answer.session));
   return begin_after_head(caller, repository, blob, std::nullopt);
 }
 
 Result<BlobStart> BlobUploads::begin(http::Caller& caller, const std::string& repository, const oci::Descriptor& blob,
                                      const std::optional<std::string>& mount_from) {
+  FL_TRY(BlobStart start, find_or_begin(caller, repository, blob, mount_from));
+  if (start.state != BlobStart::State::kUploading) drop_saved_upload(exchange_, caller, repository, blob);
+  return start;
+}
+
+Result<BlobStart> BlobUploads::find_or_begin(http::Caller& caller, const std::string& repository,
+                                             const oci::Descriptor& blob,
+                                             const std::optional<std::string>& mount_from) {
   std::optional<OpenUpload> session;
   const bool may_mount = mount_from && *mount_from != repository &&
                          !refused_mounts_.with([&](const auto& refused) { return refused.contains(*mount_from); });

@@ -40,7 +40,12 @@ class BlobUploads {
                                      std::optional<OpenUpload> session);
   Result<OpenUpload> session_of(http::Caller& caller, const http::Response& response, const Call& call,
                                 const std::string& repository, const oci::Descriptor& blob) const;
-  BlobStart uploading(http::Caller& caller, OpenUpload upload);
+  /// Uploads a blob that the repository is known to lack: goes on where an earlier run has left off, else in `session`,
+  /// else in a new one.
+  Result<BlobStart> upload(http::Caller& caller, const std::string& repository, const oci::Descriptor& blob,
+                           std::optional<OpenUpload> session);
+  Result<BlobStart> find_or_begin(http::Caller& caller, const std::string& repository, const oci::Descriptor& blob,
+                                  const std::optional<std::string>& mount_from);
 
   Exchange& exchange_;
   std::uint64_t chunk_size_;

@@ -168,6 +168,17 @@ Result<http::Url> Exchange::resolve_target(const http::Response& response, const
   return url;
 }
 
+Result<http::Url> Exchange::saved_target(const std::string& location) const {
+  FL_TRY(const http::Url own, endpoint_.url("/v2/"));
+  auto url = http::Url::parse(location);
+  // The parser's message names the text.
+  if (!url) return fail(ErrorCode::kProtocol, "the noted Location is no URL");
+  if (own.is_https() && !url->is_https()) {
+    return fail(ErrorCode::kTls, "the noted Location is one with http, and the registry speaks https");
+  }
+  return url;
+}
+
 Error Exchange::error_of(const http::Response& response, std::string_view what) const {
   return response_error(response, what, services_.clock.wall_time());
 }

@@ -60,6 +60,10 @@ class Exchange {
   Result<http::Url> resolve_target(const http::Response& response, const std::optional<std::string>& target,
                                    std::string_view what) const;
 
+  /// A Location that was noted by an earlier run, bound by the rules for a fresh one. Errors: kProtocol, kTls for one
+  /// with http where the registry is reached by https.
+  Result<http::Url> saved_target(const std::string& location) const;
+
   const RegistryServices& services() const noexcept { return services_; }
   const http::RetryPolicy& retry() const noexcept { return options_.retry; }
   /// The registry as the user knows it; what its requests share goes by this name.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "freightliner/base/bytes.h"
 #include "registry/access.h"
 
 namespace freightliner::registry {
@@ -9,6 +10,20 @@ namespace {
 
 // A signalled run has five seconds to clean up: one for the answer that names the session, twice this to cancel it.
 constexpr Duration kCancelTimeout{1'500};
+
+// Up to this size, to ask where a session stands takes as long as to send the blob again.
+constexpr std::uint64_t kSmallBlob = 256 * kKiB;
+
+// A journal that fails costs the next run bandwidth, and this one nothing.
+void warn_of(const Exchange& exchange, const Status& written) {
+  if (!written) exchange.services().log.warn("{}", written.error().describe());
+}
+
+void note_end(const Exchange& exchange, UploadSession& session) {
+  if (!session.noted) return;
+  session.noted = false;
+  warn_of(exchange, exchange.services().uploads->ended(session.repository, session.blob.digest));
+}
 
 Status cancel_upload(Exchange& exchange, const http::Caller& caller, const UploadSession& session) {
   // Its own stop token: clean-up goes on when the run is stopped.
@@ -38,11 +53,29 @@ Status cancel_upload(Exchange& exchange, const http::Caller& caller, const Uploa
 }  // namespace
 
 OpenUpload::OpenUpload(Exchange& exchange, const http::Caller& caller, UploadSession session)
-    : session_(std::make_shared<UploadSession>(std::move(session))) {
+    : exchange_(&exchange), session_(std::make_shared<UploadSession>(std::move(session))) {
   std::string name = fmt::format("{}/{}@{}", exchange.host(), session_->repository, session_->blob.digest.to_string());
-  cleanup_ = exchange.services().cleanups.add(
-      runtime::CleanupKind::kUploadSession, std::move(name),
-      [&exchange, caller, state = session_] { return cancel_upload(exchange, caller, *state); });
+  cleanup_ = exchange.services().cleanups.add(runtime::CleanupKind::kUploadSession, std::move(name),
+                                              [&exchange, caller, state = session_]() -> Status {
+                                                FL_CHECK(cancel_upload(exchange, caller, *state));
+                                                note_end(exchange, *state);
+                                                return {};
+                                              });
+}
+
+void OpenUpload::note(std::uint64_t offset, std::uint64_t reach) {
+  UploadJournal* const journal = exchange_->services().uploads;
+  if (journal == nullptr || session_->blob.size <= kSmallBlob) return;
+  const Status noted =
+      journal->note(session_->repository, session_->blob, {session_->location.to_string(), offset, reach});
+  // What an earlier line says is out of date then.
+  session_->noted = session_->noted || noted;
+  warn_of(*exchange_, noted);
+}
+
+void OpenUpload::settle() {
+  cleanup_.release();
+  note_end(*exchange_, *session_);
 }
 
 }  // namespace freightliner::registry

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "registry/access.h"
+#include "registry/upload_resume.h"
 
 namespace freightliner::registry {
 namespace {
@@ -35,8 +36,8 @@ class UploadWriter : public io::BlobWriter {
   Result<http::Response> finish_body();
   /// The closing PUT without a body, behind PATCH requests.
   Status close_session();
-  /// Ends a PATCH and goes on to where its answer points.
-  Status close_patch();
+  /// Ends a PATCH and goes on to where its answer points; returns the bytes that the session holds by that answer.
+  Result<std::optional<std::uint64_t>> close_patch();
   Status settle(const http::Response& response);
   Status settle_lost_answer(Error error);
   /// The closing PUT's URL.
@@ -149,10 +150,20 @@ void UploadWriter::undo() noexcept {
   upload_.cancel();
 }
 
+Result<std::optional<std::uint64_t>> UploadWriter::close_patch() {
+  FL_TRY(const http::Response response, finish_body());
+  FL_TRY(session_.location, exchange_.resolve_target(response, response.headers.find("Location"), "PATCH upload"));
+  const auto range = response.headers.find("Range");
+  return range ? parse_upload_range(*range) : std::nullopt;
+}
+
 /// The whole blob in the closing PUT.
 class MonolithicWriter final : public UploadWriter {
  public:
-  using UploadWriter::UploadWriter;
+  MonolithicWriter(Exchange& exchange, http::Caller& caller, OpenUpload upload, std::function<void()> committed)
+      : UploadWriter(exchange, caller, std::move(upload), std::move(committed)) {
+    upload_.note(0, session_.blob.size);
+  }
 
   Status write(io::Chunk chunk) override {
     FL_CHECK(ensure_open());
@@ -175,27 +186,36 @@ class MonolithicWriter final : public UploadWriter {
   }
 };
 
-/// PATCH requests of a fixed size, then a closing PUT without a body.
+/// PATCH requests of a fixed size from the session's offset on, then a closing PUT without a body.
 class ChunkedWriter final : public UploadWriter {
  public:
   ChunkedWriter(Exchange& exchange, http::Caller& caller, OpenUpload upload, std::uint64_t chunk_size,
                 std::function<void()> committed)
-      : UploadWriter(exchange, caller, std::move(upload), std::move(committed)), chunk_size_(chunk_size) {}
+      : UploadWriter(exchange, caller, std::move(upload), std::move(committed)),
+        chunk_size_(chunk_size),
+        offset_(session_.offset),
+        skip_(session_.offset) {
+    note();
+  }
 
   Status write(io::Chunk chunk) override;
   Status commit() override;
 
  private:
+  std::uint64_t next_size() const noexcept { return std::min(chunk_size_, session_.blob.size - offset_); }
+  void note() { upload_.note(offset_, offset_ + next_size()); }
   Status open_patch();
+  Status end_patch();
 
   std::uint64_t chunk_size_;
-  std::uint64_t offset_ = 0;      // bytes in completed PATCH requests
+  std::uint64_t offset_;          // bytes in completed PATCH requests, those of an earlier run included
+  std::uint64_t skip_;            // bytes that are there already and still come from the source
   std::uint64_t patch_left_ = 0;  // bytes that the open PATCH still takes
   std::uint64_t patch_size_ = 0;
 };
 
 Status ChunkedWriter::open_patch() {
-  patch_size_ = std::min(chunk_size_, session_.blob.size - offset_);
+  patch_size_ = next_size();
   patch_left_ = patch_size_;
   Call patch = call(http::Method::kPatch);
   // Inclusive, and without "bytes" in front: the distribution spec's own form, not RFC 9110's.
@@ -203,13 +223,24 @@ Status ChunkedWriter::open_patch() {
   return open(std::move(patch), patch_size_);
 }
 
-Status UploadWriter::close_patch() {
-  FL_TRY(const http::Response response, finish_body());
-  FL_TRY(session_.location, exchange_.resolve_target(response, response.headers.find("Location"), "PATCH upload"));
+// On success our own offset counts: ECR's Range lags behind. But a session that holds more than was sent did so before
+// this run went on with it, and has bytes in it twice.
+Status ChunkedWriter::end_patch() {
+  FL_TRY(const auto held, close_patch());
+  offset_ += patch_size_;
+  if (session_.offset > 0 && held && *held > offset_) {
+    return fail(ErrorCode::kTemporary,
+                fmt::format("upload {}@{}: the registry holds {} bytes where {} were sent", session_.repository,
+                            session_.blob.digest.to_string(), *held, offset_));
+  }
+  note();
   return {};
 }
 
 Status ChunkedWriter::write(io::Chunk chunk) {
+  const auto known = static_cast<std::size_t>(std::min<std::uint64_t>(skip_, chunk.size()));
+  chunk.consume(known);
+  skip_ -= known;
   while (chunk.size() > 0) {
     if (!body_) FL_CHECK(open_patch());
     if (chunk.size() < patch_left_) {
@@ -222,8 +253,7 @@ Status ChunkedWriter::write(io::Chunk chunk) {
       return fail(write_error(std::move(sent).error()));
     chunk.consume(part);
     patch_left_ = 0;
-    FL_CHECK(close_patch());
-    offset_ += patch_size_;
+    FL_CHECK(end_patch());
   }
   return {};
 }
@@ -254,7 +284,8 @@ class StreamedWriter final : public UploadWriter, public io::BlobStream {
     }
     sent_ += chunk.size();
     FL_CHECK(write_all(std::move(chunk)));
-    return limit_ > 0 && sent_ >= limit_ ? close_patch() : Status();
+    if (limit_ > 0 && sent_ >= limit_) FL_CHECK(close_patch());
+    return {};
   }
 
   Status commit() override { return body_ ? close_patch_and_session() : close_session(); }
@@ -286,10 +317,11 @@ std::unique_ptr<io::BlobStream> make_upload_stream(Exchange& exchange, http::Cal
 
 std::unique_ptr<io::BlobWriter> make_upload_writer(Exchange& exchange, http::Caller& caller, OpenUpload upload,
                                                    std::uint64_t chunk_size, std::function<void()> committed) {
-  const std::uint64_t chunk = chunk_size == 0 ? 0 : std::max(chunk_size, upload.session().minimum_chunk);
-  if (chunk == 0 || upload.session().blob.size == 0) {
+  const UploadSession& session = upload.session();
+  if (session.blob.size == 0 || (chunk_size == 0 && session.offset == 0)) {
     return std::make_unique<MonolithicWriter>(exchange, caller, std::move(upload), std::move(committed));
   }
+  const std::uint64_t chunk = chunk_size == 0 ? session.blob.size : std::max(chunk_size, session.minimum_chunk);
   return std::make_unique<ChunkedWriter>(exchange, caller, std::move(upload), chunk, std::move(committed));
 }
 

@@ -21,6 +21,7 @@
 #include "freightliner/runtime/temporary_file.h"
 #include "replicate/checkpoint_format.h"
 #include "replicate/local_file.h"
+#include "replicate/saved_uploads.h"
 #include "replicate/text_buffer.h"
 
 namespace freightliner::replicate {
@@ -29,7 +30,10 @@ namespace {
 using std::chrono::system_clock;
 
 constexpr Duration kSyncInterval = std::chrono::seconds(1);
-constexpr mode_t kMode = 0666;  // & ~umask
+// Locations of uploads are secrets.
+constexpr mode_t kMode = 0600;
+// distribution drops an upload that is older (its "uploadpurging"), others do earlier.
+constexpr Duration kUploadLife = std::chrono::hours(24 * 7);
 constexpr std::size_t kMaxName = 8 * kKiB;
 
 struct Finished {
@@ -48,8 +52,10 @@ const Finished* find(const FinishedTags& tags, const std::string& repository, co
 
 // printable(): a path need not be UTF-8, and must be the same text when it is read again.
 JournalHeader header_of(const CheckpointBinding& binding, system_clock::time_point now) {
-  return {printable(binding.source, kMaxName), printable(binding.destination, kMaxName),
-          io::digest_of(binding.selection).to_string(), now};
+  return {.source = printable(binding.source, kMaxName),
+          .destination = printable(binding.destination, kMaxName),
+          .selection_digest = io::digest_of(binding.selection).to_string(),
+          .created = now};
 }
 
 Status check_binding(const JournalHeader& found, const JournalHeader& wanted, const std::string& shown) {
@@ -83,11 +89,9 @@ Result<io::UniqueFd> lock_journal(const LocalName& place, std::optional<mode_t> 
 /// has its name, so there is no moment at which another run could take the name's lock; who waits at the old file
 /// finds, once we close that, that it has no name any more (try_lock()).
 Result<io::UniqueFd> replace_journal(runtime::CleanupRegistry& cleanups, const LocalName& place,
-                                     const io::UniqueFd& old, const std::function<Status(TextBuffer&)>& fill) {
-  struct stat status = {};
-  if (fstat(old.get(), &status) != 0) return fail(io::errno_error(errno, "look at " + place.shown));
+                                     const std::function<Status(TextBuffer&)>& fill) {
   FL_TRY(runtime::TemporaryFile file,
-         runtime::TemporaryFile::create(cleanups, place.directory, place.name, {.mode = status.st_mode & 0777U}));
+         runtime::TemporaryFile::create(cleanups, place.directory, place.name, {.mode = kMode}));
   io::UniqueFd locked(fcntl(file.file().get(), F_DUPFD_CLOEXEC, 0));
   if (!locked || flock(locked.get(), LOCK_EX | LOCK_NB) != 0) {
     return fail(io::errno_error(errno, "lock a new " + place.shown));
@@ -99,11 +103,20 @@ Result<io::UniqueFd> replace_journal(runtime::CleanupRegistry& cleanups, const L
   return locked;
 }
 
+// True where no other user can read the file, nor let others read it.
+Result<bool> is_private(const io::UniqueFd& file, const std::string& shown) {
+  struct stat status = {};
+  if (fstat(file.get(), &status) != 0) return fail(io::errno_error(errno, "look at " + shown));
+  return status.st_uid == geteuid() && (status.st_mode & (S_IRWXG | S_IRWXO)) == 0;
+}
+
 /// What stands in a journal, for a run that goes on with it.
 struct Loaded {
   FinishedTags tags;
+  SavedUploads uploads;
+  int format = kJournalFormat;
   std::uint64_t lines = 0;    ///< entries, also those that are too old or were followed by a newer one
-  std::uint64_t current = 0;  ///< entries in `tags`
+  std::uint64_t current = 0;  ///< entries in `tags` and `uploads`
   std::uint64_t end = 0;      ///< of the last whole line
   bool torn = false;
 };
@@ -122,20 +135,23 @@ class Checkpoint::Impl {
   Status load(const LocalName& place, io::UniqueFd file, const JournalHeader& wanted);
   std::optional<oci::Digest> finished(const std::string& repository, const std::string& tag) const;
   Status record(CheckpointEntry entry);
+  std::optional<registry::SavedUpload> take(const std::string& repository, const oci::Descriptor& blob);
+  Status record(UploadEntry entry);
 
  private:
   struct State {
     FinishedTags tags;
+    SavedUploads uploads;         // of earlier runs
     std::uint64_t end = 0;        // of the journal
     TimePoint synced;             // when lines were last made durable
     bool dirty = false;           // lines were written since
     std::optional<Error> broken;  // why nothing can be appended any more
   };
 
-  bool is_fresh(system_clock::time_point finished) const;
+  bool is_fresh(system_clock::time_point time, Duration life) const;
   Result<Loaded> read(const io::UniqueFd& file, const JournalHeader& wanted) const;
-  Status copy_current(const io::UniqueFd& from, const FinishedTags& tags, TextBuffer& to) const;
-  Result<bool> append(State& state, const CheckpointEntry& entry);
+  Status copy_current(const io::UniqueFd& from, const Loaded& loaded, TextBuffer& to) const;
+  Result<bool> append(State& state, const std::string& line);
   Status sync();
 
   runtime::CleanupRegistry& cleanups_;
@@ -155,9 +171,9 @@ Checkpoint::Impl::~Impl() {
 }
 
 // What a clock that was set back since has written counts as old, too: nobody can tell its age.
-bool Checkpoint::Impl::is_fresh(system_clock::time_point finished) const {
-  const auto age = std::chrono::floor<Duration>(clock_.wall_time() - finished);
-  return age >= Duration(0) && age <= ttl_;
+bool Checkpoint::Impl::is_fresh(system_clock::time_point time, Duration life) const {
+  const auto age = std::chrono::floor<Duration>(clock_.wall_time() - time);
+  return age >= Duration(0) && age <= life;
 }
 
 Result<Loaded> Checkpoint::Impl::read(const io::UniqueFd& file, const JournalHeader& wanted) const {
@@ -165,12 +181,19 @@ Result<Loaded> Checkpoint::Impl::read(const io::UniqueFd& file, const JournalHea
   FL_TRY(const JournalHeader header, reader.header());
   FL_CHECK(check_binding(header, wanted, shown_));
   Loaded loaded;
+  loaded.format = header.format;
   for (;;) {
-    FL_TRY(std::optional<CheckpointEntry> entry, reader.next());
-    if (!entry) break;
+    FL_TRY(std::optional<JournalEntry> line, reader.next());
+    if (!line) break;
     ++loaded.lines;
+    if (auto* const upload = std::get_if<UploadEntry>(&*line)) {
+      const bool fresh = is_fresh(upload->time, kUploadLife);
+      loaded.current += loaded.uploads.apply(std::move(*upload), fresh);
+      continue;
+    }
+    auto* const entry = &std::get<CheckpointEntry>(*line);
     auto& tags = loaded.tags[entry->repository];
-    if (is_fresh(entry->finished)) {
+    if (is_fresh(entry->finished, ttl_)) {
       const Finished latest{entry->digest, entry->finished};
       loaded.current += tags.insert_or_assign(std::move(entry->tag), latest).second ? 1 : 0;
     } else {
@@ -183,16 +206,20 @@ Result<Loaded> Checkpoint::Impl::read(const io::UniqueFd& file, const JournalHea
 }
 
 // In a second pass, so that the lines keep their order and the journal is never in memory as a whole.
-Status Checkpoint::Impl::copy_current(const io::UniqueFd& from, const FinishedTags& tags, TextBuffer& to) const {
+Status Checkpoint::Impl::copy_current(const io::UniqueFd& from, const Loaded& loaded, TextBuffer& to) const {
+  const auto is_current = [&loaded](const JournalEntry& line) {
+    if (const auto* const upload = std::get_if<UploadEntry>(&line)) return loaded.uploads.holds(*upload);
+    const auto& entry = std::get<CheckpointEntry>(line);
+    const Finished* const latest = find(loaded.tags, entry.repository, entry.tag);
+    return latest != nullptr && latest->time == entry.finished && latest->digest == entry.digest;
+  };
   JournalReader reader(from, shown_);
-  FL_CHECK(reader.header());
-  FL_CHECK(to.append(reader.line()));
+  FL_TRY(const JournalHeader header, reader.header());
+  FL_CHECK(to.append(journal_line(header)));  // of today's format
   for (;;) {
-    FL_TRY(const std::optional<CheckpointEntry> entry, reader.next());
-    if (!entry) return {};
-    const Finished* const latest = find(tags, entry->repository, entry->tag);
-    const bool is_current = latest != nullptr && latest->time == entry->finished && latest->digest == entry->digest;
-    if (is_current) FL_CHECK(to.append(reader.line()));
+    FL_TRY(const std::optional<JournalEntry> line, reader.next());
+    if (!line) return {};
+    if (is_current(*line)) FL_CHECK(to.append(reader.line()));
   }
 }
 
@@ -201,14 +228,13 @@ Status Checkpoint::Impl::load(const LocalName& place, io::UniqueFd file, const J
   Loaded loaded;
   if (size == 0) {
     // A run that was killed before its header had the name leaves an empty file.
-    FL_TRY(file_,
-           replace_journal(cleanups_, place, file, [&](TextBuffer& to) { return to.append(journal_line(wanted)); }));
+    FL_TRY(file_, replace_journal(cleanups_, place, [&](TextBuffer& to) { return to.append(journal_line(wanted)); }));
     FL_TRY(loaded.end, io::file_size(file_));
   } else {
     FL_TRY(loaded, read(file, wanted));
-    if ((loaded.lines - loaded.current) * 2 > loaded.lines) {
-      FL_TRY(file_, replace_journal(cleanups_, place, file,
-                                    [&](TextBuffer& to) { return copy_current(file, loaded.tags, to); }));
+    FL_TRY(const bool fits, is_private(file, shown_));
+    if (!fits || loaded.format != kJournalFormat || (loaded.lines - loaded.current) * 2 > loaded.lines) {
+      FL_TRY(file_, replace_journal(cleanups_, place, [&](TextBuffer& to) { return copy_current(file, loaded, to); }));
       FL_TRY(loaded.end, io::file_size(file_));
     } else {
       file_ = std::move(file);
@@ -220,6 +246,7 @@ Status Checkpoint::Impl::load(const LocalName& place, io::UniqueFd file, const J
   release_ = register_lock(cleanups_, place, file_);
   state_.with([&](State& state) {
     state.tags = std::move(loaded.tags);
+    state.uploads = std::move(loaded.uploads);
     state.end = loaded.end;
     state.synced = clock_.now();
   });
@@ -231,13 +258,12 @@ std::optional<oci::Digest> Checkpoint::Impl::finished(const std::string& reposit
     const Finished* const latest = find(state.tags, repository, tag);
     return latest == nullptr ? std::nullopt : std::optional(*latest);
   });
-  return found && is_fresh(found->time) ? std::optional(found->digest) : std::nullopt;
+  return found && is_fresh(found->time, ttl_) ? std::optional(found->digest) : std::nullopt;
 }
 
 // True where the lines that were written since the last time are to be made durable now.
-Result<bool> Checkpoint::Impl::append(State& state, const CheckpointEntry& entry) {
+Result<bool> Checkpoint::Impl::append(State& state, const std::string& line) {
   if (state.broken) return fail(*state.broken);
-  const std::string line = journal_line(entry);
   ssize_t count = 0;
   do {
     count = pwrite(file_.get(), line.data(), line.size(), static_cast<off_t>(state.end));
@@ -251,7 +277,6 @@ Result<bool> Checkpoint::Impl::append(State& state, const CheckpointEntry& entry
   }
   state.end += line.size();
   state.dirty = true;
-  state.tags[entry.repository].insert_or_assign(entry.tag, Finished{entry.digest, entry.finished});
   const TimePoint now = clock_.now();
   if (now - state.synced < kSyncInterval) return false;
   state.synced = now;
@@ -274,7 +299,24 @@ Status Checkpoint::Impl::record(CheckpointEntry entry) {
                                                   printable(entry.repository), printable(entry.tag)));
   }
   entry.finished = clock_.wall_time();
-  FL_TRY(const bool due, state_.with([&](State& state) { return append(state, entry); }));
+  const std::string line = journal_line(entry);
+  FL_TRY(const bool due, state_.with([&](State& state) -> Result<bool> {
+    FL_TRY(const bool sync_now, append(state, line));
+    state.tags[entry.repository].insert_or_assign(entry.tag, Finished{entry.digest, entry.finished});
+    return sync_now;
+  }));
+  return due ? sync() : Status();
+}
+
+std::optional<registry::SavedUpload> Checkpoint::Impl::take(const std::string& repository,
+                                                            const oci::Descriptor& blob) {
+  return state_.with([&](State& state) { return state.uploads.take(repository, blob); });
+}
+
+Status Checkpoint::Impl::record(UploadEntry entry) {
+  entry.time = clock_.wall_time();
+  const std::string line = journal_line(entry);
+  FL_TRY(const bool due, state_.with([&](State& state) { return append(state, line); }));
   return due ? sync() : Status();
 }
 
@@ -296,7 +338,21 @@ std::optional<oci::Digest> Checkpoint::finished(const std::string& repository, c
 }
 
 Status Checkpoint::record(const std::string& repository, const std::string& tag, const oci::Digest& digest) {
-  return impl_->record({repository, tag, digest, {}});
+  return impl_->record(CheckpointEntry{repository, tag, digest, {}});
+}
+
+std::optional<registry::SavedUpload> Checkpoint::take(const std::string& repository, const oci::Descriptor& blob) {
+  return impl_->take(repository, blob);
+}
+
+Status Checkpoint::note(const std::string& repository, const oci::Descriptor& blob,
+                        const registry::SavedUpload& upload) {
+  if (upload.location.size() > kMaxNotedLocation) return {};  // could not be read again
+  return impl_->record(UploadEntry{repository, blob.digest, UploadEntry::Session{blob.size, upload}, {}});
+}
+
+Status Checkpoint::ended(const std::string& repository, const oci::Digest& digest) {
+  return impl_->record(UploadEntry{repository, digest, std::nullopt, {}});
 }
 
 Result<CheckpointContents> read_checkpoint(const std::filesystem::path& path) {
@@ -307,11 +363,17 @@ Result<CheckpointContents> read_checkpoint(const std::filesystem::path& path) {
   FL_TRY(JournalHeader header, reader.header());
   CheckpointContents result{std::move(header.source), std::move(header.destination), std::move(header.selection_digest),
                             header.created};
+  SavedUploads uploads;
   for (;;) {
-    FL_TRY(std::optional<CheckpointEntry> entry, reader.next());
-    if (!entry) break;
-    result.entries.push_back(*std::move(entry));
+    FL_TRY(std::optional<JournalEntry> line, reader.next());
+    if (!line) break;
+    if (auto* const upload = std::get_if<UploadEntry>(&*line)) {
+      uploads.apply(std::move(*upload), true);
+    } else {
+      result.entries.push_back(std::get<CheckpointEntry>(*std::move(line)));
+    }
   }
+  result.uploads = uploads.list();
   result.torn = reader.torn();
   // From the back, the first of each tag is its newest.
   std::unordered_set<std::string> seen;

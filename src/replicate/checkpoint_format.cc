@@ -12,13 +12,14 @@
 namespace freightliner::replicate {
 namespace {
 
-constexpr int kFormat = 1;
+constexpr int kOldestFormat = 1;
 constexpr std::size_t kSumDigits = 16;
 // The end of each line: ,"sum":"0123456789abcdef"}
 constexpr std::string_view kSumBefore = R"(,"sum":")";
 constexpr std::string_view kSumAfter = R"("})";
 constexpr std::size_t kSumSize = kSumBefore.size() + kSumDigits + kSumAfter.size();
-// An entry has at most 700 bytes, a header two names of 8 KiB, which escapes make longer.
+// A tag has at most 700 bytes, a header two names of 8 KiB and an upload a Location of 16 KiB, which escapes make
+// longer.
 constexpr std::size_t kMaxLine = 128 * kKiB;
 constexpr std::size_t kReadStep = 64 * kKiB;
 constexpr oci::JsonLimits kLineLimits = {.max_bytes = kMaxLine, .max_depth = 4, .max_values = 64};
@@ -35,6 +36,12 @@ const std::string* text_member(const oci::Json& object, const char* name) {
   return found == object.end() ? nullptr : found->get_ptr<const std::string*>();
 }
 
+std::optional<std::uint64_t> number_member(const oci::Json& object, const char* name) {
+  const auto found = object.find(name);
+  if (found == object.end() || !found->is_number_unsigned()) return std::nullopt;
+  return found->get<std::uint64_t>();
+}
+
 std::string what_to_do(const std::string& shown) {
   return fmt::format("\"freightliner checkpoint clear {}\" removes it; what it holds is only found out again", shown);
 }
@@ -42,7 +49,7 @@ std::string what_to_do(const std::string& shown) {
 }  // namespace
 
 std::string journal_line(const JournalHeader& header) {
-  return with_sum({{"freightliner_checkpoint", kFormat},
+  return with_sum({{"freightliner_checkpoint", kJournalFormat},
                    {"source", header.source},
                    {"destination", header.destination},
                    {"selection", header.selection_digest},
@@ -54,6 +61,18 @@ std::string journal_line(const CheckpointEntry& entry) {
                    {"tag", entry.tag},
                    {"digest", entry.digest.to_string()},
                    {"finished", date_text(entry.finished)}});
+}
+
+std::string journal_line(const UploadEntry& entry) {
+  OrderedJson members = {{"upload", entry.digest.to_string()}, {"repository", entry.repository}};
+  if (entry.session) {
+    members["size"] = entry.session->size;
+    members["offset"] = entry.session->upload.offset;
+    members["reach"] = entry.session->upload.reach;
+    members["location"] = entry.session->upload.location;
+  }
+  members[entry.session ? "noted" : "ended"] = date_text(entry.time);
+  return with_sum(members);
 }
 
 Error JournalReader::damage(std::string_view reason) const {
@@ -113,10 +132,11 @@ Result<JournalHeader> JournalReader::header() {
   if (!has_line) return fail(damage("it does not end"));
   FL_TRY(const oci::Json object, members());
   const oci::Json& format = *object.find("freightliner_checkpoint");
-  if (format != kFormat) {
+  if (format != kOldestFormat && format != kJournalFormat) {
     return fail(ErrorCode::kUsage,
-                fmt::format("the checkpoint {} has the format {}, and this version of freightliner reads format {}; {}",
-                            shown_, printable(format.dump(), 64), kFormat, what_to_do(shown_)));
+                fmt::format("the checkpoint {} has the format {}, and this version of freightliner reads formats {} to "
+                            "{}; {}",
+                            shown_, printable(format.dump(), 64), kOldestFormat, kJournalFormat, what_to_do(shown_)));
   }
   const std::string* source = text_member(object, "source");
   const std::string* destination = text_member(object, "destination");
@@ -127,13 +147,10 @@ Result<JournalHeader> JournalReader::header() {
   }
   const auto time = parse_date(*created);
   if (!time) return fail(damage("\"created\" is no time"));
-  return JournalHeader{*source, *destination, *selection, *time};
+  return JournalHeader{format.get<int>(), *source, *destination, *selection, *time};
 }
 
-Result<std::optional<CheckpointEntry>> JournalReader::next() {
-  FL_TRY(const bool whole, read_line());
-  if (!whole) return std::optional<CheckpointEntry>();
-  FL_TRY(const oci::Json object, members());
+Result<CheckpointEntry> JournalReader::tag_entry(const oci::Json& object) const {
   const std::string* repository = text_member(object, "repository");
   const std::string* tag = text_member(object, "tag");
   const std::string* digest_text = text_member(object, "digest");
@@ -147,7 +164,43 @@ Result<std::optional<CheckpointEntry>> JournalReader::next() {
   if (!digest) return fail(damage("\"digest\" is no digest"));
   const auto time = parse_date(*finished);
   if (!time) return fail(damage("\"finished\" is no time"));
-  return std::optional(CheckpointEntry{*repository, *tag, *digest, *time});
+  return CheckpointEntry{*repository, *tag, *std::move(digest), *time};
+}
+
+Result<UploadEntry> JournalReader::upload_entry(const oci::Json& object) const {
+  const std::string* upload = text_member(object, "upload");
+  const std::string* repository = text_member(object, "repository");
+  const std::string* ended = text_member(object, "ended");
+  const std::string* when = ended == nullptr ? text_member(object, "noted") : ended;
+  if (upload == nullptr || repository == nullptr || when == nullptr) return fail(damage("a member is missing"));
+  if (!oci::is_valid_repository(*repository)) return fail(damage("\"repository\" is no repository name"));
+  auto digest = oci::Digest::parse(*upload);
+  if (!digest) return fail(damage("\"upload\" is no digest"));
+  const auto time = parse_date(*when);
+  if (!time) return fail(damage(ended == nullptr ? "\"noted\" is no time" : "\"ended\" is no time"));
+  UploadEntry entry{*repository, *std::move(digest), std::nullopt, *time};
+  if (ended != nullptr) return entry;
+  const auto size = number_member(object, "size");
+  const auto offset = number_member(object, "offset");
+  const auto reach = number_member(object, "reach");
+  const std::string* location = text_member(object, "location");
+  if (!size || !offset || !reach || location == nullptr) return fail(damage("a member is missing"));
+  if (*offset > *reach || *reach > *size) return fail(damage("its numbers of bytes contradict each other"));
+  if (location->empty() || location->size() > kMaxNotedLocation) return fail(damage("\"location\" is no Location"));
+  entry.session = UploadEntry::Session{*size, {*location, *offset, *reach}};
+  return entry;
+}
+
+Result<std::optional<JournalEntry>> JournalReader::next() {
+  FL_TRY(const bool whole, read_line());
+  if (!whole) return std::optional<JournalEntry>();
+  FL_TRY(const oci::Json object, members());
+  if (object.contains("upload")) {
+    FL_TRY(UploadEntry entry, upload_entry(object));
+    return std::optional<JournalEntry>(std::move(entry));
+  }
+  FL_TRY(CheckpointEntry entry, tag_entry(object));
+  return std::optional<JournalEntry>(std::move(entry));
 }
 
 }  // namespace freightliner::replicate

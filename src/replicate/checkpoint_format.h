@@ -5,7 +5,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 
+#include "freightliner/base/bytes.h"
 #include "freightliner/io/file.h"
 #include "freightliner/io/hasher.h"
 #include "freightliner/oci/json.h"
@@ -13,20 +15,46 @@
 
 namespace freightliner::replicate {
 
+/// The format that is written. Format 1, which had no uploads, is read as well.
+inline constexpr int kJournalFormat = 2;
 /// How every journal begins, whatever its format version.
 inline constexpr std::string_view kJournalMark = R"({"freightliner_checkpoint":)";
 
 /// The first line of a journal.
 struct JournalHeader {
+  int format = kJournalFormat;
   std::string source;  ///< printable(), as the destination
   std::string destination;
   std::string selection_digest;
   std::chrono::system_clock::time_point created;
 };
 
+/// Where a blob's upload session stands, or that it has ended.
+struct UploadEntry {
+  struct Session {
+    std::uint64_t size = 0;
+    registry::SavedUpload upload;
+
+    bool operator==(const Session&) const = default;
+  };
+  std::string repository;  ///< at the destination
+  oci::Digest digest;
+  std::optional<Session> session;  ///< nullopt: it has ended
+  std::chrono::system_clock::time_point time;
+
+  bool operator==(const UploadEntry&) const = default;
+};
+
+/// What a line that is no header says.
+using JournalEntry = std::variant<CheckpointEntry, UploadEntry>;
+
+/// The longest Location that a line holds; one beyond it is not noted.
+inline constexpr std::size_t kMaxNotedLocation = 16 * kKiB;
+
 /// A line with its check sum and its end.
 std::string journal_line(const JournalHeader& header);
 std::string journal_line(const CheckpointEntry& entry);
+std::string journal_line(const UploadEntry& entry);
 
 /// Reads a journal line by line, in memory that does not grow with it. The file outlives the reader. Confined to one
 /// thread.
@@ -39,7 +67,7 @@ class JournalReader {
   /// kLocalIo.
   Result<JournalHeader> header();
   /// The next entry; nullopt at the end. Errors: kIntegrity, naming the line; kLocalIo.
-  Result<std::optional<CheckpointEntry>> next();
+  Result<std::optional<JournalEntry>> next();
   /// The line that was read last, with its end; valid until the next call.
   std::string_view line() const noexcept { return line_; }
   /// Where the line that was read last ends: at the end of the file, all that is whole.
@@ -51,6 +79,8 @@ class JournalReader {
   Result<bool> read_line();
   /// The line's members once its check sum was found to be right.
   Result<oci::Json> members();
+  Result<CheckpointEntry> tag_entry(const oci::Json& object) const;
+  Result<UploadEntry> upload_entry(const oci::Json& object) const;
   Error damage(std::string_view reason) const;
 
   const io::UniqueFd& file_;

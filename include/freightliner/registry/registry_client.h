@@ -15,6 +15,7 @@
 #include "freightliner/io/blob_stream.h"
 #include "freightliner/io/blob_writer.h"
 #include "freightliner/oci/manifest.h"
+#include "freightliner/registry/upload_journal.h"
 #include "freightliner/runtime/cleanup_registry.h"
 #include "freightliner/runtime/progress.h"
 
@@ -38,6 +39,7 @@ struct RegistryServices {
   runtime::Progress& progress;
   runtime::CleanupRegistry& cleanups;  ///< of upload sessions
   Logger log;
+  UploadJournal* uploads = nullptr;  ///< where sessions are noted for a later run; nullptr: nowhere
 };
 
 /// Where a blob could be mounted from: another repository of the same registry, reached with the same identity.

@@ -10,6 +10,7 @@
 
 #include "freightliner/base/clock.h"
 #include "freightliner/oci/digest.h"
+#include "freightliner/registry/upload_journal.h"
 #include "freightliner/runtime/cleanup_registry.h"
 
 namespace freightliner::replicate {
@@ -31,25 +32,41 @@ struct CheckpointEntry {
   std::chrono::system_clock::time_point finished;
 };
 
-/// An append-only journal of finished tags (docs/STATE_FORMAT.md), so that a run that follows a killed one skips what
-/// was done. It is never needed for correctness. Every line has a check sum; a last line that broke off with its writer
-/// is dropped, anything else that does not fit is refused. Held under flock(2) while open. Safe from any thread.
-class Checkpoint {
+/// One upload that was under way when the journal's writer ended. Its Location is not part of it: that is a secret.
+struct CheckpointUpload {
+  std::string repository;  ///< at the destination
+  oci::Digest digest;
+  std::uint64_t size = 0;    ///< of the blob
+  std::uint64_t offset = 0;  ///< bytes that the registry has confirmed
+  std::chrono::system_clock::time_point noted;
+};
+
+/// An append-only journal of finished tags and of open uploads (docs/STATE_FORMAT.md), so that a run that follows a
+/// killed one skips what was done and goes on with what was begun. It is never needed for correctness. Every line has a
+/// check sum; a last line that broke off with its writer is dropped, anything else that does not fit is refused. Held
+/// under flock(2) while open; readable by its owner alone, because Locations of uploads are secrets. Safe from any
+/// thread.
+class Checkpoint final : public registry::UploadJournal {
  public:
-  /// Opens or creates. Entries older than `ttl` count as not there, and are dropped from the file (rewritten
-  /// atomically) where they make up more than half of it. Errors: kUsage for a journal of another binding (naming what
-  /// differs and `freightliner checkpoint clear`), kIntegrity for a damaged one (with the line), kLocked where another
-  /// run has it open, kLocalIo.
-  /// The registry outlives the checkpoint.
+  /// Opens or creates. Tags older than `ttl` count as not there, and so do uploads after seven days, when registries
+  /// have dropped them. Such lines, and those that later ones replace, are dropped from the file (rewritten atomically)
+  /// where they make up more than half of it. Errors: kUsage for a journal of another binding (naming what differs and
+  /// `freightliner checkpoint clear`), kIntegrity for a damaged one (with the line) and for another user's file,
+  /// kLocked where another run has it open, kLocalIo. The registry outlives the checkpoint.
   static Result<std::unique_ptr<Checkpoint>> open(runtime::CleanupRegistry& cleanups, const std::filesystem::path& path,
                                                   const CheckpointBinding& binding, Duration ttl, Clock& clock);
-  ~Checkpoint();
+  ~Checkpoint() override;
 
   /// The digest that a tag was finished with, within the time to live.
   std::optional<oci::Digest> finished(const std::string& repository, const std::string& tag) const;
   /// Appends one line with one write(2); it is made durable (fdatasync) once a second at most, and by the destructor:
   /// the loss of a line costs two requests. Errors: kLocalIo.
   Status record(const std::string& repository, const std::string& tag, const oci::Digest& digest);
+
+  // Uploads, written as tags are: the loss of a line costs an upload from its start.
+  std::optional<registry::SavedUpload> take(const std::string& repository, const oci::Descriptor& blob) override;
+  Status note(const std::string& repository, const oci::Descriptor& blob, const registry::SavedUpload& upload) override;
+  Status ended(const std::string& repository, const oci::Digest& digest) override;
 
  private:
   class Impl;
@@ -63,8 +80,9 @@ struct CheckpointContents {
   std::string destination;
   std::string selection_digest;
   std::chrono::system_clock::time_point created;
-  std::vector<CheckpointEntry> entries = {};  ///< the newest of each tag, in the order of the file
-  bool torn = false;                          ///< the last line broke off
+  std::vector<CheckpointEntry> entries = {};   ///< the newest of each tag, in the order of the file
+  std::vector<CheckpointUpload> uploads = {};  ///< that have not ended, by repository and digest
+  bool torn = false;                           ///< the last line broke off
 };
 /// Errors: kNotFound, kIntegrity, kLocalIo.
 Result<CheckpointContents> read_checkpoint(const std::filesystem::path& path);

@@ -111,11 +111,11 @@ TEST_F(CheckpointDamageTest, RefusesLinesThatAreNoEntriesThoughTheirSumIsRight) 
 }
 
 TEST_F(CheckpointDamageTest, RefusesALaterFormat) {
-  write(summed(R"({"freightliner_checkpoint":2,"anything":"else")"));
+  write(summed(R"({"freightliner_checkpoint":3,"anything":"else")"));
   const auto refused = open();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), ErrorCode::kUsage);
-  EXPECT_THAT(refused.error().message(), HasSubstr("format 2"));
+  EXPECT_THAT(refused.error().message(), HasSubstr("format 3"));
   EXPECT_TRUE(clear_checkpoint(path_));
 }
 
