@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include "cli/arguments.h"
+#include "cli/batch_run.h"
 #include "cli/copy_request.h"
 #include "cli/copy_run.h"
 #include "cli/reference_text.h"
@@ -26,6 +27,14 @@ int run_request(RunFrame& frame, const CopyRequest& request, const Voice& voice)
   return code;
 }
 
+int run_copy_batch(const CommandContext& context, const Settings& settings, const std::vector<std::string>& operands,
+                   const Voice& voice) {
+  const auto request = make_batch_request(settings, operands, context.environment, STDIN_FILENO);
+  if (!request) return report_usage(voice, request.error());
+  RunFrame frame(settings, voice, request->timeout);
+  return frame.settle(run_batch(frame, *request, settings, voice));
+}
+
 }  // namespace
 
 int run_copy(const CommandContext& context) {
@@ -36,6 +45,7 @@ int run_copy(const CommandContext& context) {
   const auto settings = Settings::resolve(kCopyCommand, *arguments, context.environment);
   if (!settings) return report_usage(guess, settings.error());
   const Voice voice = voice_of(*settings, context.terminal);
+  if (settings->has("batch")) return run_copy_batch(context, *settings, arguments->operands, voice);
   const auto request = make_copy_request(*settings, arguments->operands, context.environment, STDIN_FILENO);
   if (!request) return report_usage(voice, request.error());
   RunFrame frame(*settings, voice, request->timeout);

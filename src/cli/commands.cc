@@ -10,10 +10,12 @@ namespace freightliner::cli {
 namespace {
 
 constexpr Command kCommands[] = {
-    {kCopyCommand, "copy", "SRC DST", "Copy one image",
+    {kCopyCommand, "copy", "SRC DST | --batch FILE", "Copy one image, or a stream of them",
      "Copies the image that SRC names to DST, byte for byte: same digest, all platforms, whatever its layers are. "
      "Blobs go first, then the manifests, the tags last: a failed run leaves the destination's tags as they were. What "
-     "the destination has is not sent again.",
+     "the destination has is not sent again. With --batch the names come from a file or from standard input, and "
+     "results "
+     "go to standard output while it runs; one copy that fails never stops the others, and the exit code is then 3.",
      run_copy},
     {kReplicateTreeCommand, "replicate-tree", "SRC DST", "Copy many repositories and tags",
      "Replicates the repositories of SRC to DST: HOST[:PORT][/PREFIX], or oci-tree:DIR for a directory of OCI layouts. "

@@ -13,7 +13,7 @@
 namespace freightliner::cli {
 namespace {
 
-Status parse_names(const std::vector<std::string>& operands, CopyRequest& request) {
+Status parse_names(const std::vector<std::string>& operands, CopyOrder& request) {
   if (operands.size() != 2) {
     return fail(ErrorCode::kUsage,
                 fmt::format("copy takes SRC and DST, and {} given; see freightliner copy --help",
@@ -117,7 +117,7 @@ Status settle_destination(const transport::ImageName& source, transport::ImageNa
 namespace {
 
 // A digest stands for bytes, and these are to become others.
-Status check_digests(const Settings& settings, const CopyRequest& request) {
+Status check_digests(const Settings& settings, const CopyOrder& request) {
   if (!request.options.recompress) return {};
   if (const auto& pinned = digest_of(request.destination)) {
     return usage_at(settings, "recompress",
@@ -142,16 +142,22 @@ Status parse_checkpoint(const Settings& settings, CopyRequest& request) {
 
 }  // namespace
 
+Result<CopyOrder> make_copy_order(const Settings& settings, const std::vector<std::string>& operands) {
+  CopyOrder order;
+  FL_CHECK(parse_names(operands, order));
+  FL_CHECK(read_copy_options(settings, order.options));
+  FL_CHECK(parse_tags(settings, order.destination.kind == transport::TransportKind::kDocker, order.options));
+  FL_CHECK(check_digests(settings, order));
+  const bool digest_changes = !order.options.platforms.empty() || order.options.recompress;
+  FL_CHECK(settle_destination(order.source, order.destination, digest_changes));
+  return order;
+}
+
 Result<CopyRequest> make_copy_request(const Settings& settings, const std::vector<std::string>& operands,
                                       const EnvironmentLookup& environment, int standard_input) {
   CopyRequest request;
-  FL_CHECK(parse_names(operands, request));
-  FL_CHECK(read_copy_options(settings, request.options));
-  FL_CHECK(parse_tags(settings, request.destination.kind == transport::TransportKind::kDocker, request.options));
-  FL_CHECK(check_digests(settings, request));
+  FL_TRY(static_cast<CopyOrder&>(request), make_copy_order(settings, operands));
   FL_CHECK(parse_checkpoint(settings, request));
-  const bool digest_changes = !request.options.platforms.empty() || request.options.recompress;
-  FL_CHECK(settle_destination(request.source, request.destination, digest_changes));
   request.codec_memory = codec_memory_of(request.options);
   FL_CHECK(read_run_request(settings, environment, request));
   // Last: it may wait for standard input.

@@ -10,13 +10,19 @@
 
 namespace freightliner::cli {
 
-/// All that a copy needs to know, checked. A value type; holds passwords.
-struct CopyRequest : RunRequest {
+/// What is to be copied where and how, checked. A value type.
+struct CopyOrder {
   transport::ImageName source = {};
   transport::ImageName destination = {};
   copy::CopyOptions options = {};
   std::filesystem::path checkpoint = {};  ///< empty: none
 };
+
+/// All that a copy needs to know, checked. A value type; holds passwords.
+struct CopyRequest : RunRequest, CopyOrder {};
+
+/// Checks names, platforms, tags and digests. Errors: kUsage.
+Result<CopyOrder> make_copy_order(const Settings& settings, const std::vector<std::string>& operands);
 
 /// Checks everything that can be checked without a network: names, platforms, tags, hosts, files, credentials. Reads
 /// password files, and `standard_input` where a password comes from there. Errors: kUsage.

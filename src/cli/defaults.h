@@ -3,12 +3,15 @@
 #include <cstddef>
 #include <string_view>
 
+#include "freightliner/base/bytes.h"
 #include "freightliner/base/clock.h"
 
 namespace freightliner::cli {
 
-/// Bytes per chunk of the relay, as --buffer-size is written.
-inline constexpr std::string_view kBufferSizeText = "64KiB";
+/// --buffer-size: what lets each transfer have its own, and the least and most that it may be set to.
+inline constexpr std::string_view kAdaptiveBuffersText = "auto";
+inline constexpr std::size_t kSmallestBuffer = 16 * kKiB;
+inline constexpr std::size_t kLargestBuffer = 4 * kMiB;
 /// Chunks per transfer: one withheld, one to spare, and eight that one system call fills or sends (docs/adr/0005).
 inline constexpr std::size_t kChunksPerQueue = 10;
 

@@ -1,73 +1,13 @@
 #include "cli/engine.h"
 
+#include <algorithm>
+#include <thread>
+
 #include "cli/defaults.h"
-#include "freightliner/auth/authenticator.h"
-#include "freightliner/cli/app.h"
-#include "freightliner/oci/reference.h"
+#include "cli/registry_clients.h"
 
 namespace freightliner::cli {
 namespace {
-
-/// One side's identity at one registry. Source and destination have one each, also on the same host: they may log in as
-/// different users.
-class RegistrySide {
- public:
-  RegistrySide(const RunRequest& request, const std::string& registry,
-               const std::optional<auth::Credential>& credential, const registry::RegistryServices& services,
-               const std::stop_token& stop)
-      : credentials_(store_options(request, credential, stop), services.log),
-        authenticator_(authenticator_options(request, registry), credentials_, services.clock, services.log),
-        client_(registry_options(request, registry), authenticator_, services) {}
-
-  registry::RegistryClient& client() noexcept { return client_; }
-
- private:
-  static auth::CredentialStoreOptions store_options(const RunRequest& request,
-                                                    const std::optional<auth::Credential>& credential,
-                                                    const std::stop_token& stop) {
-    auth::CredentialStoreOptions options;
-    options.stop = stop;
-    options.explicit_credential = credential;
-    options.authfile = request.authfile;
-    options.default_files = auth::default_auth_files(process_environment);
-    return options;
-  }
-
-  static auth::AuthenticatorOptions authenticator_options(const RunRequest& request, const std::string& registry) {
-    const auto hosts = request.token_hosts.find(registry);
-    return {.registry = registry,
-            .token_hosts = hosts == request.token_hosts.end() ? std::set<std::string>() : hosts->second};
-  }
-
-  static registry::RegistryOptions registry_options(const RunRequest& request, const std::string& registry) {
-    registry::RegistryOptions options;
-    options.registry = registry;
-    options.plain_http = is_plain_http(request, registry);
-    options.retry = request.retry;
-    options.chunk_size = request.upload_chunk_size;
-    return options;
-  }
-
-  static bool is_plain_http(const RunRequest& request, const std::string& registry) {
-    constexpr int kHttpPort = 80;
-    const auto parsed = oci::parse_host_port(registry);
-    if (!parsed) return false;
-    return http::names_origin(
-        request.plain_http_hosts,
-        {.scheme = "http", .host = parsed->host, .port = parsed->port == 0 ? kHttpPort : parsed->port});
-  }
-
-  auth::CredentialStore credentials_;
-  auth::Authenticator authenticator_;
-  registry::RegistryClient client_;
-};
-
-std::unique_ptr<RegistrySide> make_side(const RunRequest& request, const std::string& registry,
-                                        const std::optional<auth::Credential>& credential,
-                                        const registry::RegistryServices& services, const std::stop_token& stop) {
-  if (registry.empty()) return nullptr;
-  return std::make_unique<RegistrySide>(request, registry, credential, services, stop);
-}
 
 http::GovernorOptions governor_options(const RunRequest& request) {
   http::GovernorOptions options;
@@ -77,17 +17,26 @@ http::GovernorOptions governor_options(const RunRequest& request) {
 }
 
 runtime::MemoryGovernor::Options memory_options(const RunRequest& request) {
+  const std::size_t largest = request.buffer_size.value_or(copy::TransferTuner::Limits().largest);
   // No more is kept than what the transfers of all jobs hold at one time.
-  const std::size_t transfers = request.jobs * kChunksPerQueue * io::buffer_capacity(request.buffer_size);
+  const std::size_t transfers = request.jobs * kChunksPerQueue * io::buffer_capacity(largest);
   return {.budget = runtime::find_memory_budget(request.max_memory), .retained_cap = transfers};
 }
 
 }  // namespace
 
+// Small requests are limited by the hosts, not by the processors.
+Workforce many_images_workforce(const RunRequest& request, bool same_host) noexcept {
+  const std::size_t eager = std::max(request.jobs, default_jobs(std::thread::hardware_concurrency()));
+  const std::size_t connections = same_host ? request.jobs_per_host / 2 : request.jobs_per_host;
+  // One is the feeding thread's own, which may ask for lists.
+  const std::size_t most = connections > 1 ? connections - 1 : 1;
+  return {std::min(eager, most), most};
+}
+
 class Engine::Impl {
  public:
-  Impl(const RunRequest& request, const RunServices& services, const Sides& sides, Workforce workforce,
-       const std::stop_token& stop)
+  Impl(const RunRequest& request, const RunServices& services, Workforce workforce, const std::stop_token& stop)
       : governor(services.clock, governor_options(request), services.log),
         shared{.governor = governor,
                .clock = services.clock,
@@ -95,8 +44,8 @@ class Engine::Impl {
                .cleanups = services.cleanups,
                .log = services.log,
                .uploads = services.uploads},
-        source(make_side(request, sides.source, request.source_credential, shared, stop)),
-        destination(make_side(request, sides.destination, request.destination_credential, shared, stop)),
+        sources(request, request.source_credential, shared, stop),
+        destinations(request, request.destination_credential, shared, stop),
         buffers({.pooling = request.buffer_pool}),
         memory(buffers, services.clock, memory_options(request), services.log),
         slots(request.jobs),
@@ -106,28 +55,31 @@ class Engine::Impl {
                    return std::make_unique<http::Session>(request.session, caches, services.log);
                  }),
         own_session(request.session, caches, services.log),
+        tuner({.chunks = kChunksPerQueue}),
         workers({.eager = workforce.eager, .most = workforce.most}),
-        copier({.workers = workers,
-                .sessions = sessions,
-                .helpers = request.jobs - 1,
-                .slots = slots,
-                .ledger = ledger,
-                .recompressions = recompressions,
-                .bandwidth = bandwidth,
-                .buffers = buffers,
-                .memory = memory,
-                .clock = services.clock,
-                .progress = services.progress,
-                .retry = request.retry,
-                .log = services.log,
-                .chunk_size = request.buffer_size,
-                .chunks_per_queue = kChunksPerQueue}) {}
+        copy_services({.workers = workers,
+                       .sessions = sessions,
+                       .helpers = request.jobs - 1,
+                       .slots = slots,
+                       .ledger = ledger,
+                       .recompressions = recompressions,
+                       .bandwidth = bandwidth,
+                       .buffers = buffers,
+                       .memory = memory,
+                       .clock = services.clock,
+                       .progress = services.progress,
+                       .retry = request.retry,
+                       .log = services.log,
+                       .chunk_size = request.buffer_size.value_or(copy::TransferTuner::Limits().smallest),
+                       .chunks_per_queue = kChunksPerQueue,
+                       .tuner = request.buffer_size ? nullptr : &tuner}),
+        copier(copy_services) {}
 
   http::SharedCaches caches;
   http::HostGovernor governor;
   registry::RegistryServices shared;
-  std::unique_ptr<RegistrySide> source;
-  std::unique_ptr<RegistrySide> destination;
+  RegistryClients sources;
+  RegistryClients destinations;
   io::BufferPool buffers;
   runtime::MemoryGovernor memory;
   copy::TransferSlots slots;
@@ -136,20 +88,24 @@ class Engine::Impl {
   copy::BandwidthLimiter bandwidth;
   copy::WorkerSessions sessions;
   http::Session own_session;
+  copy::TransferTuner tuner;
   runtime::WorkerPool workers;  // ends before what its tasks use
+  copy::CopyServices copy_services;
   copy::Copier copier;
 };
 
-Engine::Engine(const RunRequest& request, const RunServices& services, const Sides& sides, Workforce workforce,
-               const std::stop_token& stop)
-    : impl_(std::make_unique<Impl>(request, services, sides, workforce, stop)) {}
+Engine::Engine(const RunRequest& request, const RunServices& services, Workforce workforce, const std::stop_token& stop)
+    : impl_(std::make_unique<Impl>(request, services, workforce, stop)) {}
 Engine::~Engine() = default;
 
-registry::RegistryClient* Engine::source_client() noexcept {
-  return impl_->source ? &impl_->source->client() : nullptr;
+registry::RegistryClient& Engine::source_client(const std::string& registry) {
+  return impl_->sources.of(registry);
 }
-registry::RegistryClient* Engine::destination_client() noexcept {
-  return impl_->destination ? &impl_->destination->client() : nullptr;
+registry::RegistryClient& Engine::destination_client(const std::string& registry) {
+  return impl_->destinations.of(registry);
+}
+const copy::CopyServices& Engine::copy_services() const noexcept {
+  return impl_->copy_services;
 }
 const copy::Copier& Engine::copier() const noexcept {
   return impl_->copier;

@@ -29,25 +29,23 @@ struct Workforce {
   std::size_t most = 1;
 };
 
+/// That of a run over many images: a worker has one connection to each side, and so two to a host that is both.
+Workforce many_images_workforce(const RunRequest& request, bool same_host) noexcept;
+
 /// The object graph of one run: clients, sessions, buffers, workers, copier. Built in the order in which it is needed,
 /// taken down in reverse. The request and the services outlive it.
 class Engine {
  public:
-  /// Registries as in oci::Reference::registry; empty for a side that is none.
-  struct Sides {
-    std::string source;
-    std::string destination;
-  };
-  Engine(const RunRequest& request, const RunServices& services, const Sides& sides, Workforce workforce,
-         const std::stop_token& stop);
+  Engine(const RunRequest& request, const RunServices& services, Workforce workforce, const std::stop_token& stop);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  /// nullptr where the side is no registry. Each side has an identity of its own, also on the same host: they may log
-  /// in as different users.
-  registry::RegistryClient* source_client() noexcept;
-  registry::RegistryClient* destination_client() noexcept;
+  /// The clients of either side, made when first asked for (RegistryClients). Safe from any thread.
+  registry::RegistryClient& source_client(const std::string& registry);
+  registry::RegistryClient& destination_client(const std::string& registry);
+  /// What the copier works with, for other copiers.
+  const copy::CopyServices& copy_services() const noexcept;
   const copy::Copier& copier() const noexcept;
   runtime::WorkerPool& workers() noexcept;
   copy::WorkerSessions& sessions() noexcept;

@@ -39,6 +39,12 @@ constexpr OptionSpec kOptions[] = {
      .repeatable = true,
      .commands = kCopyCommand,
      .help = "A further tag for the same image at the destination."},
+    {.name = "batch",
+     .value_name = "FILE",
+     .sources = kFromFlag,
+     .commands = kCopyCommand,
+     .help = "Instead of SRC and DST: copy what the lines of this file ask for, one JSON object each; - reads standard "
+             "input. Each result is printed as a line of JSON when it is there (docs/BATCH.md)."},
     {.name = "referrers",
      .kind = OptionKind::kSwitch,
      .commands = kCopyingCommands,
@@ -379,13 +385,12 @@ constexpr OptionSpec kOptions[] = {
              "asks for "
              "more gets more. 0: one request."},
     {.name = "buffer-size",
-     .value_name = "SIZE",
-     .kind = OptionKind::kSize,
+     .value_name = "auto|SIZE",
      .group = OptionGroup::kPace,
-     .minimum = 16 * kKiB,
-     .maximum = 4 * kMiB,
-     .default_value = kBufferSizeText,
-     .help = "Size of a transfer buffer; every job has a few of them, and that is the memory of its transfer."},
+     .default_value = kAdaptiveBuffersText,
+     .help =
+         "Size of a transfer buffer, 16KiB to 4MiB; a transfer has ten of them, and that is its memory. auto: 64KiB, "
+         "and more on far routes, by the rate and round trip of earlier transfers (docs/PERFORMANCE.md)."},
     {.name = "buffer-pool",
      .value_name = "on|off",
      .kind = OptionKind::kChoice,

@@ -56,7 +56,8 @@ ProgressReading ProgressReading::of(const runtime::Progress& progress) {
           .repositories_done = progress.repositories_done.load(kOrder),
           .repositories_total = progress.repositories_total.load(kOrder),
           .tags_done = progress.tags_done.load(kOrder),
-          .tags_total = progress.tags_total.load(kOrder)};
+          .tags_total = progress.tags_total.load(kOrder),
+          .is_stream = progress.is_stream.load(kOrder)};
 }
 
 std::uint64_t ProgressReading::bytes_shown() const noexcept {
@@ -95,6 +96,14 @@ std::string tree_progress_line(const ProgressReading& reading, double rate, Dura
   if (const Duration left = tree_time_left(reading, elapsed); left > Duration(0)) {
     text += fmt::format(", about {} left", format_duration(left));
   }
+  if (reading.retries > 0) text += fmt::format(", {} retries", reading.retries);
+  return text;
+}
+
+std::string stream_progress_line(const ProgressReading& reading, double rate, Duration elapsed) {
+  if (reading.tags_done >= reading.tags_total) return {};
+  std::string text = fmt::format("{} of {} copies, {}, {}, {}", reading.tags_done, reading.tags_total,
+                                 format_bytes(reading.bytes_moved), rate_text(rate), format_duration(elapsed));
   if (reading.retries > 0) text += fmt::format(", {} retries", reading.retries);
   return text;
 }
@@ -156,8 +165,10 @@ void ProgressView::show(TimePoint start) {
   const TimePoint now = clock_.now();
   const double rate = rate_.update(now, reading.bytes_moved);
   const auto elapsed = std::chrono::duration_cast<Duration>(now - start);
-  if (reading.repositories_total > 0) {
-    const std::string line = tree_progress_line(reading, rate, elapsed);
+  if (reading.repositories_total > 0 || reading.is_stream) {
+    const std::string line =
+        reading.is_stream ? stream_progress_line(reading, rate, elapsed) : tree_progress_line(reading, rate, elapsed);
+    if (line.empty() && mode_ == ProgressMode::kPlain) return;
     const auto columns = static_cast<std::size_t>(std::max(terminal_.columns() - 1, 0));
     return mode_ == ProgressMode::kBar ? terminal_.set_status(line.substr(0, columns))
                                        : write_progress(terminal_, format_, line);

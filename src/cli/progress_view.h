@@ -31,6 +31,7 @@ struct ProgressReading {
   std::uint64_t repositories_total = 0;
   std::uint64_t tags_done = 0;
   std::uint64_t tags_total = 0;
+  bool is_stream = false;
 
   static ProgressReading of(const runtime::Progress& progress);
   /// Bytes to show as done: settled blobs, or more where blobs under way have brought more; never above the total.
@@ -57,6 +58,10 @@ std::string progress_line(const ProgressReading& reading, double rate, Duration 
 /// "120 of 400 tags, 3 of 12 repositories, 1.2 GiB, 210.3 MiB/s, 12.0 s, about 28.0 s left" for runs over many images;
 /// totals grow while repositories are still being listed.
 std::string tree_progress_line(const ProgressReading& reading, double rate, Duration elapsed);
+
+/// "120 of 400 copies, 1.2 GiB, 210.3 MiB/s, 12.0 s" for a stream of copies; empty while
+/// none is under way, as it may wait for the next for hours.
+std::string stream_progress_line(const ProgressReading& reading, double rate, Duration elapsed);
 
 /// Shows a run's progress on standard error from a thread of its own while it lives: a bar redrawn five times a second,
 /// or a plain line every five seconds. Progress, clock and terminal outlive it.

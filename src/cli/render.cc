@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "cli/json_text.h"
 #include "freightliner/base/bytes.h"
 #include "freightliner/base/text.h"
 
@@ -143,7 +142,7 @@ std::string render_text(const CopyReport& report, const CopyNames& given) {
   return {};
 }
 
-std::string render_json(const CopyReport& report, const CopyNames& names) {
+Json copy_json(const CopyReport& report, const CopyNames& names) {
   Json line;
   line["status"] = to_text(report.status);
   line["digest"] = report.digest.to_string();
@@ -165,10 +164,14 @@ std::string render_json(const CopyReport& report, const CopyNames& names) {
   line["retries"] = report.retries;
   line["duration_ms"] = report.duration.count();
   if (report.status == CopyReport::Status::kPlanned) line["plan"] = plan_json(report.plan);
-  return json_text(line) + "\n";
+  return line;
 }
 
-std::string render_json(const Error& error, int exit_code, const CopyNames& names) {
+std::string render_json(const CopyReport& report, const CopyNames& names) {
+  return json_text(copy_json(report, names)) + "\n";
+}
+
+Json failure_json(const Error& error, int exit_code, const CopyNames& names) {
   Json line;
   line["status"] = "failed";
   Json& details = line["error"];
@@ -178,7 +181,11 @@ std::string render_json(const Error& error, int exit_code, const CopyNames& name
   if (error.http_status() != 0) details["http_status"] = error.http_status();
   line["source"] = names.source;
   line["destination"] = names.destination;
-  return json_text(line) + "\n";
+  return line;
+}
+
+std::string render_json(const Error& error, int exit_code, const CopyNames& names) {
+  return json_text(failure_json(error, exit_code, names)) + "\n";
 }
 
 int exit_code(const CopyReport& report) noexcept {

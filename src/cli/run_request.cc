@@ -157,6 +157,19 @@ Status parse_memory(const Settings& settings, RunRequest& request) {
                               format_bytes(*request.max_memory), format_bytes(smallest)));
 }
 
+Status parse_buffer_size(const Settings& settings, RunRequest& request) {
+  const std::string text = settings.text("buffer-size");
+  if (text == kAdaptiveBuffersText) return {};
+  const auto size = parse_bytes(text);
+  if (!size || *size < kSmallestBuffer || *size > kLargestBuffer) {
+    return usage_at(settings, "buffer-size",
+                    fmt::format("\"{}\" is neither auto nor a size from {} to {}", printable(text, 64),
+                                format_bytes(kSmallestBuffer), format_bytes(kLargestBuffer)));
+  }
+  request.buffer_size = *size;
+  return {};
+}
+
 Status parse_pace(const Settings& settings, RunRequest& request) {
   constexpr std::uint64_t kSmallestChunk = 64 * kKiB;
   request.jobs = settings.has("jobs") ? settings.number("jobs") : default_jobs(std::thread::hardware_concurrency());
@@ -169,8 +182,8 @@ Status parse_pace(const Settings& settings, RunRequest& request) {
     return take_bandwidth(request, registry, value);
   }));
   request.timeout = settings.duration("timeout");
-  request.buffer_size = settings.size("buffer-size");
   request.buffer_pool = settings.text("buffer-pool") == "on";
+  FL_CHECK(parse_buffer_size(settings, request));
   request.upload_chunk_size = settings.size("chunk-size");
   if (request.upload_chunk_size > 0 && request.upload_chunk_size < kSmallestChunk) {
     return usage_at(settings, "chunk-size", "an upload chunk has at least 64KiB");

@@ -30,11 +30,11 @@ struct RunRequest {
   std::optional<std::uint64_t> bandwidth = std::nullopt;   ///< bytes per second, the whole run
   std::map<std::string, std::uint64_t> bandwidth_by_host = {};  ///< by registry
   std::uint64_t upload_chunk_size = 0;                          ///< 0: one request per blob
-  std::size_t buffer_size = 0;
-  bool buffer_pool = true;                                 ///< false: every buffer is allocated and freed
-  std::optional<std::uint64_t> max_memory = std::nullopt;  ///< bytes; nullopt: what the system tells
-  std::uint64_t codec_memory = 0;                          ///< what recompressing one layer takes besides
-  Duration timeout{0};                                     ///< 0: none
+  std::optional<std::size_t> buffer_size = std::nullopt;        ///< bytes; nullopt: chosen for each transfer
+  bool buffer_pool = true;                                      ///< false: every buffer is allocated and freed
+  std::optional<std::uint64_t> max_memory = std::nullopt;       ///< bytes; nullopt: what the system tells
+  std::uint64_t codec_memory = 0;                               ///< what recompressing one layer takes besides
+  Duration timeout{0};                                          ///< 0: none
 };
 
 /// Reads connection and pace. Errors: kUsage.

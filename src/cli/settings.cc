@@ -94,6 +94,15 @@ Result<Settings> Settings::resolve_with(CommandId command, const Arguments& argu
   return result;
 }
 
+Result<Settings> Settings::with(const std::vector<ConfigEntry>& entries) const {
+  Settings result = *this;
+  for (const ConfigEntry& entry : entries) {
+    FL_CHECK(check_values(*find_option(entry.name), entry.values, entry.name));
+    result.settings_[entry.name] = {.values = entry.values, .origin = Origin::kConfig, .where = entry.name};
+  }
+  return result;
+}
+
 const Settings::Setting& Settings::at(std::string_view name) const {
   const auto found = settings_.find(name);
   if (found == settings_.end()) throw std::logic_error(fmt::format("no option {} in this command", name));

@@ -29,6 +29,10 @@ class Settings {
                                        const EnvironmentLookup& environment, const std::string& file,
                                        const std::vector<ConfigEntry>& config);
 
+  /// The same with some options set anew, by a part of the input that has its own; checked as all are. Errors: kUsage,
+  /// naming the option.
+  Result<Settings> with(const std::vector<ConfigEntry>& entries) const;
+
   Origin origin(std::string_view name) const { return at(name).origin; }
   /// Where the value was set, for errors: "--jobs", "FREIGHTLINER_JOBS", "run.yaml:3: jobs".
   const std::string& where(std::string_view name) const { return at(name).where; }

@@ -2,10 +2,8 @@
 
 #include <sys/resource.h>
 
-#include <algorithm>
 #include <memory>
 #include <optional>
-#include <thread>
 
 #include "freightliner/base/bytes.h"
 #include "freightliner/replicate/checkpoint.h"
@@ -22,9 +20,10 @@ class TreeEngine {
  public:
   TreeEngine(const TreeRequest& request, const RunServices& services, bool create, const std::stop_token& stop)
       : services_(services),
-        engine_(request, services, {request.source.registry, request.destination.registry}, workforce(request), stop),
-        source_(open(request.source, engine_.source_client(), false)),
-        destination_(open(request.destination, engine_.destination_client(), create)) {}
+        engine_(request, services,
+                many_images_workforce(request, request.source.registry == request.destination.registry), stop),
+        source_(open(request.source, Side::kSource, false)),
+        destination_(open(request.destination, Side::kDestination, create)) {}
 
   replicate::TreeServices tree_services(replicate::Checkpoint* checkpoint) {
     return {.copier = engine_.copier(),
@@ -41,20 +40,14 @@ class TreeEngine {
   http::Session& own_session() noexcept { return engine_.own_session(); }
 
  private:
-  // Small requests are limited by the hosts, not by the processors; a worker has one connection to each side.
-  static Workforce workforce(const TreeRequest& request) {
-    const std::size_t eager = std::max(request.jobs, default_jobs(std::thread::hardware_concurrency()));
-    const bool same_host = request.source.registry == request.destination.registry;
-    const std::size_t connections = same_host ? request.jobs_per_host / 2 : request.jobs_per_host;
-    // One is the feeding thread's own, which reads the catalog.
-    const std::size_t most = connections > 1 ? connections - 1 : 1;
-    return {std::min(eager, most), most};
-  }
-
-  std::unique_ptr<ImageTree> open(const transport::TreeName& name, registry::RegistryClient* client,
-                                  bool create) const {
-    return client != nullptr ? transport::make_registry_tree(*client, name, services_.log, create)
-                             : transport::make_layout_tree(name, create, services_.cleanups, services_.log);
+  enum class Side { kSource, kDestination };
+  std::unique_ptr<ImageTree> open(const transport::TreeName& name, Side side, bool create) {
+    if (!name.is_registry()) {
+      return transport::make_layout_tree(name, create, services_.cleanups, services_.log);
+    }
+    registry::RegistryClient& client =
+        side == Side::kSource ? engine_.source_client(name.registry) : engine_.destination_client(name.registry);
+    return transport::make_registry_tree(client, name, services_.log, create);
   }
 
   const RunServices& services_;

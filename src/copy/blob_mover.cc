@@ -31,10 +31,11 @@ std::string ledger_place(const std::optional<registry::MountOrigin>& destination
   return destination ? destination->repository : std::string();
 }
 
-BlobMover::QueueShape BlobMover::queue_shape(const oci::Descriptor& blob) const noexcept {
+BlobMover::QueueShape BlobMover::queue_shape(const oci::Descriptor& blob) const {
   // A small blob needs no large chunks, and not many.
-  const auto size = static_cast<std::size_t>(
-      std::clamp<std::uint64_t>(blob.size, kMinChunkSize, std::max(services_.chunk_size, kMinChunkSize)));
+  const std::size_t usual = services_.tuner != nullptr ? services_.tuner->chunk_size(route_) : services_.chunk_size;
+  const auto size =
+      static_cast<std::size_t>(std::clamp<std::uint64_t>(blob.size, kMinChunkSize, std::max(usual, kMinChunkSize)));
   const std::size_t capacity = io::buffer_capacity(size);
   return {capacity, blob.size <= capacity ? kMinChunks : services_.chunks_per_queue};
 }
@@ -46,13 +47,19 @@ BlobMover::QueueShape BlobMover::shrink(QueueShape shape, std::uint64_t bytes) n
   return shape;
 }
 
+void BlobMover::note_answer(TransferTuner::End end, TimePoint asked) const {
+  if (services_.tuner != nullptr) services_.tuner->note_answer(route_, end, services_.clock.now() - asked);
+}
+
 Result<BlobMover::Try> BlobMover::attempt(http::Caller& caller, const Order& order) {
   const oci::Descriptor& blob = order.blob;
+  const TimePoint begun = services_.clock.now();
   FL_TRY(registry::BlobStart start, order.trust == Trust::kDistrust
                                         ? destination_.begin_blob_again(caller, blob)
                                         : destination_.begin_blob(caller, blob, order.mount_from));
   if (start.state == registry::BlobStart::State::kPresent) return Try{Outcome::kPresent, std::nullopt};
   if (start.state == registry::BlobStart::State::kMounted) return Try{Outcome::kMounted, std::nullopt};
+  note_answer(TransferTuner::End::kDestination, begun);
 
   std::optional<TransferSlots::Slot> slot;
   if (blob.size > kSmallBlob) {
@@ -64,6 +71,7 @@ Result<BlobMover::Try> BlobMover::attempt(http::Caller& caller, const Order& ord
          services_.memory.reserve({.wanted = wanted.bytes(), .least = kMinChunks * kMinChunkSize}, caller.stop));
   const QueueShape shape = shrink(wanted, memory.bytes());
   io::ChunkQueue queue(services_.buffers, shape.chunk_size, shape.chunks);
+  const TimePoint asked = services_.clock.now();
   Result<std::unique_ptr<io::BlobReader>> reader = source_.open_blob(caller, blob, queue);
   if (!reader) {
     // A size that does not match is worth a second look, like any other bytes that do not.
@@ -71,11 +79,16 @@ Result<BlobMover::Try> BlobMover::attempt(http::Caller& caller, const Order& ord
     return Try{Outcome::kCopied, RelayFailure{std::move(reader).error(), RelaySide::kSource}};
   }
   if (!services_.bandwidth.unlimited()) {
-    *reader = std::make_unique<PacedReader>(*std::move(reader), services_.bandwidth, origins_.route(), caller.stop);
+    *reader = std::make_unique<PacedReader>(*std::move(reader), services_.bandwidth, route_, caller.stop);
   }
+  note_answer(TransferTuner::End::kSource, asked);
+  const TimePoint answered = services_.clock.now();
   Try result{Outcome::kCopied, relay(**reader, *start.writer, blob, services_.progress)};
   reader->reset();
   if (result.failure) start.writer->abort();
+  if (services_.tuner != nullptr && !result.failure) {
+    services_.tuner->note_transfer(route_, blob.size, services_.clock.now() - answered);
+  }
   start.writer.reset();  // before the queue that its chunks belong to
   return result;
 }
@@ -84,7 +97,7 @@ Result<BlobMover::Outcome> BlobMover::move(http::Caller& caller, const oci::Desc
   // Where the destination's word has proven wrong, so may what the ledger has of it.
   if (trust == Trust::kDistrust) return carry_out(caller, {blob, trust, std::nullopt});
   FL_TRY(BlobLedger::Claim claim,
-         services_.ledger.claim_blob(ledger_place(origins_.destination), blob.digest, caller.stop));
+         services_.ledger.get().claim_blob(ledger_place(origins_.destination), blob.digest, caller.stop));
   if (claim.finding().settled) return Outcome::kPresent;
   Order order{blob, trust, origins_.source};
   if (claim.finding().elsewhere && origins_.destination) {

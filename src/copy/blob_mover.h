@@ -26,7 +26,11 @@ class BlobMover {
 
   BlobMover(const CopyServices& services, transport::ImageSource& source, transport::ImageDestination& destination,
             Origins origins)
-      : services_(services), source_(source), destination_(destination), origins_(std::move(origins)) {}
+      : services_(services),
+        source_(source),
+        destination_(destination),
+        origins_(std::move(origins)),
+        route_(origins_.route()) {}
 
   Result<Outcome> move(http::Caller& caller, const oci::Descriptor& blob, Trust trust);
 
@@ -50,14 +54,17 @@ class BlobMover {
   };
   Result<Outcome> carry_out(http::Caller& caller, const Order& order);
   Result<Try> attempt(http::Caller& caller, const Order& order);
-  QueueShape queue_shape(const oci::Descriptor& blob) const noexcept;
+  QueueShape queue_shape(const oci::Descriptor& blob) const;
+  /// Tells the tuner, where there is one, how long an end has taken since it was asked.
+  void note_answer(TransferTuner::End end, TimePoint asked) const;
   /// The same in at most `bytes`, which is at least that of the smallest queue.
   static QueueShape shrink(QueueShape shape, std::uint64_t bytes) noexcept;
 
   const CopyServices& services_;
   transport::ImageSource& source_;
   transport::ImageDestination& destination_;
-  Origins origins_;
+  const Origins origins_;
+  const Route route_;
 };
 
 /// Tries until a transfer is through: again after a temporary failure of the destination, by the retry policy (a broken

@@ -179,7 +179,8 @@ Result<CopyReport> CopyRun::copy_closure(http::Caller& caller, const oci::RawMan
   FL_TRY(const auto origin, destination_.mount_origin());
   // Another tag of the same digest may be on its way to this repository: one brings what is below, the others write
   // their tags when it is there.
-  FL_TRY(BlobLedger::Claim claim, services_.ledger.claim_closure(ledger_place(origin), root.digest(), caller.stop));
+  FL_TRY(BlobLedger::Claim claim,
+         services_.ledger.get().claim_closure(ledger_place(origin), root.digest(), caller.stop));
   bool there = claim.finding().settled;
   if (!there) {
     FL_TRY(there, is_there(caller, root, targets));

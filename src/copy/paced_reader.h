@@ -3,18 +3,12 @@
 #include <memory>
 #include <optional>
 #include <stop_token>
-#include <string>
 
 #include "freightliner/copy/bandwidth_limiter.h"
+#include "freightliner/copy/transfer_tuner.h"
 #include "freightliner/io/blob_reader.h"
 
 namespace freightliner::copy {
-
-/// The two ends of a transfer by their registries; empty where one is local.
-struct Route {
-  std::string source = {};
-  std::string destination = {};
-};
 
 /// Keeps what it reads to the rate.
 class PacedReader final : public io::BlobReader {

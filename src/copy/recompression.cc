@@ -140,7 +140,7 @@ Status Recompression::convert(http::Caller& caller) {
   std::ranges::transform(layers_, blobs.begin(), [](const LayerRecipe& recipe) { return &recipe.source; });
   return for_each_blob(caller, services_, blobs, [&](http::Caller& mine, std::size_t index) -> Status {
     const LayerRecipe& recipe = layers_[index];
-    FL_TRY(RecompressionLedger::Claim claim, services_.recompressions.claim(recipe.key(), mine.stop));
+    FL_TRY(RecompressionLedger::Claim claim, services_.recompressions.get().claim(recipe.key(), mine.stop));
     std::optional<oci::Descriptor> outcome = claim.outcome();
     if (!outcome) {
       FL_TRY(outcome, convert_layer(mine, recipe));
@@ -154,7 +154,7 @@ Status Recompression::convert(http::Caller& caller) {
 Result<oci::Descriptor> Recompression::convert_layer(http::Caller& caller, const LayerRecipe& recipe) {
   std::optional<oci::Descriptor> outcome;
   FL_CHECK(with_retries(services_, caller.stop, recipe.source, [&] { return attempt(caller, recipe, outcome); }));
-  services_.ledger.note_blob(ledger_place(origins_.destination), outcome->digest);
+  services_.ledger.get().note_blob(ledger_place(origins_.destination), outcome->digest);
   converted_.with([&](Converted& all) {
     all.blobs.insert(outcome->digest);
     all.bytes_before += recipe.source.size;

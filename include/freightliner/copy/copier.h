@@ -13,6 +13,7 @@
 #include "freightliner/copy/blob_ledger.h"
 #include "freightliner/copy/recompression_ledger.h"
 #include "freightliner/copy/transfer_slots.h"
+#include "freightliner/copy/transfer_tuner.h"
 #include "freightliner/copy/worker_sessions.h"
 #include "freightliner/http/caller.h"
 #include "freightliner/http/retry_policy.h"
@@ -111,8 +112,8 @@ struct CopyServices {
   WorkerSessions& sessions;  ///< of the workers
   std::size_t helpers;       ///< workers that may help with one image, at most
   TransferSlots& slots;
-  BlobLedger& ledger;                   ///< of the destination and this run
-  RecompressionLedger& recompressions;  ///< the same
+  std::reference_wrapper<BlobLedger> ledger;                   ///< of the destination and this run
+  std::reference_wrapper<RecompressionLedger> recompressions;  ///< the same
   BandwidthLimiter& bandwidth;
   io::BufferPool& buffers;
   runtime::MemoryGovernor& memory;  ///< of those buffers
@@ -120,8 +121,9 @@ struct CopyServices {
   runtime::Progress& progress;
   http::RetryPolicy retry;
   Logger log;
-  std::size_t chunk_size;        ///< bytes per chunk of a transfer
-  std::size_t chunks_per_queue;  ///< chunks per transfer
+  std::size_t chunk_size;          ///< bytes per chunk of a transfer
+  std::size_t chunks_per_queue;    ///< chunks per transfer
+  TransferTuner* tuner = nullptr;  ///< says `chunk_size` for each transfer; null: it is the same for all
 };
 
 /// Copies images: plans (which blobs, which manifests), moves the blobs in parallel, then writes manifests children

@@ -46,8 +46,8 @@ TEST(CopyRequest, DefaultsOfAPlainCopy) {
   EXPECT_LE(request->jobs, 8U);
   EXPECT_EQ(request->retry.max_attempts, 5);
   EXPECT_EQ(request->upload_chunk_size, 0U);
-  EXPECT_GE(request->buffer_size, 16U * 1024);
   EXPECT_TRUE(request->buffer_pool);
+  EXPECT_FALSE(request->buffer_size.has_value());
   EXPECT_EQ(request->timeout, Duration(0));
   EXPECT_EQ(request->session.connect_timeout, std::chrono::seconds(15));
   EXPECT_THAT(request->session.user_agent, ::testing::StartsWith("freightliner/"));
@@ -142,6 +142,15 @@ TEST(CopyRequest, Recompression) {
   EXPECT_TRUE(request_of({"--recompress", "gzip", "--allow-digest-change", "alpine@" + kDigestA, "reg.example/x:1"}));
   EXPECT_TRUE(
       request_of({"--recompress", "gzip", "--allow-digest-change", "--referrers", "alpine", "reg.example/x:1"}));
+}
+
+TEST(CopyRequest, BuffersAdaptUnlessTheyAreFixed) {
+  EXPECT_FALSE(request_of({"--buffer-size", "auto", "alpine", "oci:x"})->buffer_size.has_value());
+  EXPECT_EQ(request_of({"--buffer-size", "64KiB", "alpine", "oci:x"})->buffer_size, 65536U);
+  for (const std::string bad : {"1K", "5MiB", "AUTO", "large", "-1"}) {
+    expect_usage_error({"--buffer-size", bad, "alpine", "oci:x"},
+                       "--buffer-size: \"" + bad + "\" is neither auto nor a size from 16.0 KiB to 4.0 MiB");
+  }
 }
 
 TEST(CopyRequest, BadInputIsFoundBeforeAnyTraffic) {

@@ -63,6 +63,14 @@ TEST(Progress, ThePlainLine) {
   EXPECT_EQ(progress_line({}, 0, milliseconds(5000)), "preparing, 5.0 s");
 }
 
+TEST(Progress, TheLineOfAStream) {
+  const ProgressReading reading = {.bytes_moved = 512 * kMiB, .tags_done = 12, .tags_total = 15};
+  EXPECT_EQ(stream_progress_line(reading, 64.0 * kMiB, milliseconds(12'000)),
+            "12 of 15 copies, 512.0 MiB, 64.0 MiB/s, 12.0 s");
+  EXPECT_EQ(stream_progress_line({.tags_done = 15, .tags_total = 15}, 0, milliseconds(1)), "");
+  EXPECT_EQ(stream_progress_line({}, 0, milliseconds(1)), "");
+}
+
 TEST(RateMeter, FollowsTheRateSmoothly) {
   RateMeter meter;
   const TimePoint start{};

@@ -98,14 +98,27 @@ TEST(Settings, TheForeignVariableComesAfterOurs) {
 }
 
 TEST(Settings, TypedValues) {
-  const auto settings = resolve({"--timeout", "1h30m", "--buffer-size", "64KiB"}, environment_of({}));
+  const auto settings = resolve({"--timeout", "1h30m", "--chunk-size", "64KiB"}, environment_of({}));
   ASSERT_TRUE(settings.has_value()) << settings.error().describe();
   EXPECT_EQ(settings->duration("timeout"), std::chrono::minutes(90));
-  EXPECT_EQ(settings->size("buffer-size"), 65536U);
-  EXPECT_EQ(settings->size("chunk-size"), 0U);
+  EXPECT_EQ(settings->size("chunk-size"), 65536U);
+  EXPECT_EQ(settings->size("max-memory"), 0U);
   EXPECT_EQ(settings->text("overwrite"), "changed");
   EXPECT_FALSE(settings->has("jobs"));
   EXPECT_THROW(static_cast<void>(settings->text("format")), std::logic_error);
+}
+
+TEST(Settings, APartOfTheInputMayHaveItsOwn) {
+  const auto settings = resolve({"--overwrite", "never", "--platform", "linux/amd64"}, environment_of({}));
+  ASSERT_TRUE(settings.has_value()) << settings.error().describe();
+  const auto own = settings->with({{.name = "platform", .values = {"linux/arm64", "linux/s390x"}}});
+  ASSERT_TRUE(own.has_value()) << own.error().describe();
+  EXPECT_EQ(own->values("platform"), (std::vector<std::string>{"linux/arm64", "linux/s390x"}));
+  EXPECT_EQ(own->text("overwrite"), "never");
+  EXPECT_EQ(settings->values("platform"), std::vector<std::string>{"linux/amd64"});
+  const auto bad = settings->with({{.name = "overwrite", .values = {"maybe"}}});
+  ASSERT_FALSE(bad.has_value());
+  EXPECT_THAT(bad.error().describe(), ::testing::StartsWith("overwrite: "));
 }
 
 TEST(Settings, ErrorsNameTheirSource) {

@@ -20,7 +20,7 @@ struct MemoryRepository {
   std::map<std::string, oci::RawManifest> manifests;  // digest → manifest
   std::map<std::string, oci::Digest> tags;
   std::vector<std::string> journal;
-  std::mutex mutex;
+  mutable std::mutex mutex;
   bool indexes_subjects = false;
   int missing_blob_refusals = 0;  // so many manifest PUTs answer MANIFEST_BLOB_UNKNOWN
 
@@ -55,6 +55,7 @@ struct MemoryRepository {
                        descriptor.digest.to_string(), descriptor.size);
   }
   std::optional<oci::RawManifest> find(const std::string& tag) const {
+    const std::lock_guard lock(mutex);
     const auto it = tags.find(tag);
     if (it == tags.end()) return std::nullopt;
     return manifests.at(it->second.to_string());
@@ -134,9 +135,11 @@ class MemoryDestination final : public transport::ImageDestination {
     return repository_.find(tag);
   }
   Result<bool> has_closure(http::Caller&, const oci::Digest& digest) override {
+    const std::lock_guard lock(repository_.mutex);
     return repository_.manifests.contains(digest.to_string());
   }
   Result<bool> has_blob(http::Caller&, const oci::Descriptor& blob) override {
+    const std::lock_guard lock(repository_.mutex);
     return repository_.blobs.contains(blob.digest.to_string());
   }
 
@@ -157,10 +160,12 @@ class MemoryDestination final : public transport::ImageDestination {
   Result<registry::PutManifestResult> put_tagged(http::Caller&, const oci::RawManifest& manifest,
                                                  const std::string& tag) override {
     auto result = put(manifest, "tag " + tag);
+    const std::lock_guard lock(repository_.mutex);
     if (result) repository_.tags.insert_or_assign(tag, manifest.digest());
     return result;
   }
   Status finish(http::Caller&) override {
+    const std::lock_guard lock(repository_.mutex);
     repository_.journal.emplace_back("finish");
     return {};
   }

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "cli/run_request.h"
+#include "freightliner/registry/registry_client.h"
+
+namespace freightliner::cli {
+
+/// The clients of one side of a run (source or destination), one per registry, made when first asked for and kept for
+/// the run. Each side has an identity of its own, also on the same host: they may log in as different users. Safe from
+/// any thread.
+class RegistryClients {
+ public:
+  /// All of it outlives the clients. `credential`: what all registries of this side get; nullopt: what the credential
+  /// files have for each.
+  RegistryClients(const RunRequest& request, const std::optional<auth::Credential>& credential,
+                  const registry::RegistryServices& services, std::stop_token stop);
+  ~RegistryClients();
+  RegistryClients(const RegistryClients&) = delete;
+  RegistryClients& operator=(const RegistryClients&) = delete;
+
+  /// `registry` as in oci::Reference::registry.
+  registry::RegistryClient& of(const std::string& registry);
+
+ private:
+  class Identity;
+
+  const RunRequest& request_;
+  const std::optional<auth::Credential>& credential_;
+  const registry::RegistryServices& services_;
+  const std::stop_token stop_;
+  std::mutex mutex_;
+  std::map<std::string, std::unique_ptr<Identity>> identities_;
+};
+
+}  // namespace freightliner::cli
