@@ -40,6 +40,7 @@ int run_checkpoint(const CommandContext& context);
 int run_config(const CommandContext& context);
 int run_copy(const CommandContext& context);
 int run_filter_test(const CommandContext& context);
+int run_report(const CommandContext& context);
 int run_replicate_tree(const CommandContext& context);
 int run_sync(const CommandContext& context);
 int run_docs(const CommandContext& context);

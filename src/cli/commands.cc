@@ -44,6 +44,10 @@ constexpr Command kCommands[] = {
      run_checkpoint},
     {kConfigCommand, "config", "check FILE", "Check the file of a sync",
      "Reads a file as sync would and checks all that can be checked without a network.", run_config},
+    {kReportCommand, "report", "FILE", "Look at the report of a run",
+     "Shows a report that --report wrote: tables of what came of the run and what it took, throughput and latency over "
+     "time as plots. Reports of earlier versions have fewer figures.",
+     run_report},
     {kDocsCommand, "docs", "", "Print the reference documentation", "Prints the reference of all commands and options.",
      run_docs},
     {kHelpCommand, "help", "[COMMAND]", "Print help", "Prints the help of the program or of one command.", run_help},

@@ -1,34 +1,22 @@
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <cstdint>
-#include <cstdio>
-#include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "freightliner/base/text.h"
-#include "freightliner/io/file.h"
 #include "freightliner/oci/reference.h"
 #include "freightliner/replicate/tree_report.h"
+#include "replicate/report_file.h"
 #include "replicate/report_format.h"
 
 namespace freightliner::replicate {
 namespace {
 
-using Json = nlohmann::json;
-
-/// Takes the failed references out of a report as the parser goes through it: the document is never in memory.
-class FailureCollector final : public nlohmann::json_sax<Json> {
+/// Takes the failed references out of a report.
+class FailureCollector final : public ReportVisitor {
  public:
-  const std::string& reason() const noexcept { return reason_; }
-  /// The whole document was read: is it a report? If not, reason() tells.
-  bool complete() {
-    if (format_ == 0) return stop(fmt::format("it has no member \"{}\"", kReportMark));
-    if (format_ != kReportFormat) {
-      return stop(
-          fmt::format("its format is {}, and this version of freightliner reads format {}", format_, kReportFormat));
-    }
+  bool complete() override {
+    if (!accept_format(format_)) return false;
     if (!has_source_ || !has_destination_ || !has_references_) {
       return stop("it lacks \"source\", \"destination\" or \"references\"");
     }
@@ -44,7 +32,6 @@ class FailureCollector final : public nlohmann::json_sax<Json> {
     return may_stand_here();
   }
   bool number_float(number_float_t, const string_t&) override { return may_stand_here(); }
-  bool binary(binary_t&) override { return stop("binary values are not JSON"); }
 
   bool string(string_t& value) override {
     if (depth_ == 1 && key_ == "source") {
@@ -82,9 +69,6 @@ class FailureCollector final : public nlohmann::json_sax<Json> {
     if (--depth_ == 1) in_references_ = false;
     return true;
   }
-  bool parse_error(std::size_t position, const std::string&, const Json::exception&) override {
-    return stop(fmt::format("it is not JSON at byte {}", position));
-  }
 
  private:
   struct Reference {
@@ -98,11 +82,6 @@ class FailureCollector final : public nlohmann::json_sax<Json> {
       return key == "reason" ? &reason : nullptr;
     }
   };
-
-  bool stop(std::string reason) {
-    reason_ = std::move(reason);
-    return false;
-  }
 
   /// False for a value where only an object may stand.
   bool may_stand_here() {
@@ -143,29 +122,14 @@ class FailureCollector final : public nlohmann::json_sax<Json> {
   std::uint64_t count_ = 0;
   Reference reference_;
   FailedReferences result_;
-  std::string reason_;
-};
-
-struct CloseFile {
-  void operator()(std::FILE* file) const noexcept { static_cast<void>(std::fclose(file)); }
 };
 
 }  // namespace
 
 Result<FailedReferences> read_failed_references(const std::filesystem::path& path) {
-  const std::string shown = printable(path.native(), 4096);
-  const std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "rbe"));
-  if (!file) return fail(io::errno_error(errno, "open the report " + shown));
-  try {
-    FailureCollector collector;
-    const bool parsed = Json::sax_parse(file.get(), &collector);
-    if (std::ferror(file.get()) != 0) return fail(io::errno_error(errno, "read the report " + shown));
-    if (parsed && collector.complete()) return collector.take();
-    return fail(ErrorCode::kUsage,
-                fmt::format("{} is no report of \"freightliner replicate-tree\": {}", shown, collector.reason()));
-  } catch (const std::exception& error) {
-    return fail(ErrorCode::kInternal, fmt::format("{}: parsing JSON failed: {}", shown, printable(error.what())));
-  }
+  FailureCollector collector;
+  FL_CHECK(visit_report(path, collector));
+  return collector.take();
 }
 
 }  // namespace freightliner::replicate

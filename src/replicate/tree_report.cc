@@ -1,7 +1,6 @@
 #include "freightliner/replicate/tree_report.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <cmath>
 
@@ -9,7 +8,6 @@
 #include "freightliner/base/text.h"
 #include "freightliner/runtime/temporary_file.h"
 #include "replicate/json_text.h"
-#include "replicate/local_file.h"
 #include "replicate/report_format.h"
 #include "replicate/text_buffer.h"
 
@@ -175,15 +173,7 @@ Status write_report(const TreeReport& report, const std::function<Status(std::st
 }
 
 Status save_report(const TreeReport& report, const std::filesystem::path& path, runtime::CleanupRegistry& cleanups) {
-  FL_TRY(const LocalName place, locate(path));
-  struct stat status = {};
-  if (stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
-    // A rename would put the report in the place of a device or a pipe.
-    return fail(ErrorCode::kLocalIo, fmt::format("{} is not a regular file: name another for the report", place.shown));
-  }
-  FL_TRY(runtime::TemporaryFile file, runtime::TemporaryFile::create(cleanups, place.directory, place.name));
-  FL_CHECK(write_report(report, [&](std::string_view text) { return file.write(as_bytes(text)); }));
-  return file.commit();
+  return runtime::save_file(cleanups, path, [&](const auto& sink) { return write_report(report, sink); });
 }
 
 }  // namespace freightliner::replicate

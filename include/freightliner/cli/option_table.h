@@ -22,6 +22,7 @@ enum CommandId : unsigned {
   kFilterTestCommand = 128U,
   kCheckpointCommand = 256U,
   kConfigCommand = 512U,
+  kReportCommand = 1024U,
 };
 /// What several commands share.
 inline constexpr unsigned kTreeCommands = kReplicateTreeCommand | kSyncCommand;

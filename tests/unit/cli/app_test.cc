@@ -46,6 +46,7 @@ TEST(App, AnswersQuestionsOnStandardOutput) {
       {{"docs", "--format", "man"}, ".TH FREIGHTLINER 1"},
       {{"docs", "--help"}, "Usage: freightliner docs [OPTIONS]"},
       {{"version", "--help"}, "Usage: freightliner version"},
+      {{"report", "--help"}, "Usage: freightliner report [OPTIONS] FILE"},
   };
   for (const Case& c : cases) {
     const Outcome outcome = run_with(c.arguments);
@@ -72,6 +73,9 @@ TEST(App, UsageErrorsAreOneLineAndTwo) {
       {{"version", "--jobs", "4"}, "unknown option --jobs"},
       {{"docs", "x"}, "docs takes no arguments"},
       {{"docs", "--format", "pdf"}, "--format: \"pdf\" is not one of markdown, man"},
+      {{"report"}, "report takes FILE, and 0 were given"},
+      {{"report", "a", "b"}, "report takes FILE, and 2 were given"},
+      {{"report", "--plot", "a"}, "unknown option --plot"},
       {{"copy"}, "copy takes SRC and DST"},
       {{"copy", "alpine"}, "only one was given"},
       {{"copy", "a", "b", "c"}, "3 were given"},
