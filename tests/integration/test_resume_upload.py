@@ -235,18 +235,23 @@ class Restarted(ResumeCase):
 class DockerRegistry(ResumeCase):
     """2.8.2 forgets a session whose PUT or PATCH broke off, and goes on with one between two PATCH requests."""
 
-    def test_a_broken_put_starts_anew(self):
-        destination = self.registry()
-        self.source.rule("GET", self.layer["digest"], faults.Stall(2 * MIB))
-        run = self.program.start(*self.command(destination))
-        self.kill_when(run, lambda: any(path.stat().st_size >= MIB for path in destination.uploads_left()))
-        destination.mark()
-        self.rerun(destination)
-        self.assert_whole(destination, "team/app", "v1", self.image)
-        asked = [request.status for request in destination.requests(method="GET", path=SESSION)]
-        self.assertEqual(asked, [404])
-        self.assertEqual(destination.requests(method="PATCH"), [])
-        self.assertEqual(self.shown()["uploads"], [])
+    def test_a_broken_body_starts_anew(self):
+        for method, options in (("PUT", ()), ("PATCH", ("--chunk-size", "1MiB"))):
+            with self.subTest(method=method):
+                destination = self.registry()
+                self.journal = self.directory / f"journal-{method}"
+                self.source.rule("GET", self.layer["digest"], faults.Stall(2 * MIB + 8 * BUFFER))
+                run = self.program.start(*self.command(destination, *options))
+                least = 2 * MIB + (0 if method == "PUT" else 4 * BUFFER)
+                self.kill_when(run, lambda: any(path.stat().st_size >= least for path in destination.uploads_left()))
+                destination.mark()
+                self.rerun(destination, *options)
+                self.assert_whole(destination, "team/app", "v1", self.image)
+                asked = [request.status for request in destination.requests(method="GET", path=SESSION)]
+                self.assertEqual(asked, [404])
+                patches = -(-self.size // MIB) if method == "PATCH" else 0
+                self.assertEqual(len(destination.requests(method="PATCH")), patches)
+                self.assertEqual(self.shown()["uploads"], [])
 
     def test_chunks_go_on(self):
         """With buffers as large as the chunks each PATCH goes out at once, and the kill meets the pause between two."""
@@ -256,7 +261,8 @@ class DockerRegistry(ResumeCase):
         run = self.program.start(*self.command(destination, *options))
 
         def between():
-            return self.journal.exists() and any(entry["offset"] == 2 * MIB for entry in self.shown()["uploads"])
+            begun = self.journal.exists() and self.journal.stat().st_size > 0
+            return begun and any(entry["offset"] == 2 * MIB for entry in self.shown()["uploads"])
 
         self.kill_when(run, between)
         destination.mark()

@@ -54,7 +54,7 @@ class CheckpointTest : public ::testing::Test {
     }
   }
   std::string text() const { return temporary_.read("journal"); }
-  void write(std::string_view text) const { temporary_.write("journal", text); }
+  void write(std::string_view text) const { temporary_.write("journal", text, 0600); }
   std::ptrdiff_t lines() const { return std::ranges::count(text(), '\n'); }
   std::size_t files() const {
     return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(temporary_.path()), {}));
