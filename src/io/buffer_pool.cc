@@ -341,6 +341,7 @@ BufferPool::Statistics BufferPool::Impl::statistics() const {
     }
     result.oversize += counters->oversize.get();
     oversize_bytes += counters->oversize_bytes.get();
+    result.chunk_bytes += counters->chunk_bytes.get();
   }
   for (std::size_t tier = 0; tier < returned.size(); ++tier) {
     TierStatistics& entry = result.tiers[tier];
@@ -415,6 +416,11 @@ void BufferPool::release(std::byte* data, std::size_t capacity, int tier) noexce
   impl.keep_or_free(cache, data, index);
 }
 
+void BufferPool::count_chunk(std::size_t capacity) noexcept {
+  Impl& impl = *impl_;
+  impl.count(impl.local(), [&](PoolCounters& counters) { counters.chunk_bytes.add(capacity); });
+}
+
 void BufferPool::trim(std::size_t keep_bytes) {
   impl_->trim(keep_bytes);
 }
@@ -439,6 +445,10 @@ PooledBuffer& PooledBuffer::operator=(PooledBuffer&& other) noexcept {
   capacity_ = std::exchange(other.capacity_, 0);
   tier_ = other.tier_;
   return *this;
+}
+
+void PooledBuffer::count_chunk() const noexcept {
+  if (data_ != nullptr) pool_->count_chunk(capacity_);
 }
 
 void PooledBuffer::reset() noexcept {

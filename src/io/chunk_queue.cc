@@ -66,6 +66,7 @@ Chunk ChunkQueue::try_take() noexcept {
   Chunk chunk(state_.get(), std::move(state_->free.back()));
   state_->free.pop_back();
   ++state_->under_way;
+  chunk.buffer_.count_chunk();
   return chunk;
 }
 

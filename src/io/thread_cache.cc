@@ -11,6 +11,7 @@ void PoolCounters::add(const PoolCounters& other) noexcept {
   oversize.add(other.oversize.get());
   oversize_bytes.add(other.oversize_bytes.get());
   oversize_returned_bytes.add(other.oversize_returned_bytes.get());
+  chunk_bytes.add(other.chunk_bytes.get());
 }
 
 std::byte* ThreadCache::steal(std::size_t tier) noexcept {

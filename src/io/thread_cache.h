@@ -57,6 +57,7 @@ struct PoolCounters {
   Counter oversize;
   Counter oversize_bytes;
   Counter oversize_returned_bytes;
+  Counter chunk_bytes;
 
   /// Adds what `other` has counted; `other` must be at rest.
   void add(const PoolCounters& other) noexcept;

@@ -46,6 +46,8 @@ class PooledBuffer {
   std::size_t capacity() const noexcept { return capacity_; }
   explicit operator bool() const noexcept { return data_ != nullptr; }
   void reset() noexcept;
+  /// Counts that a transfer fills the buffer, once more perhaps: BufferPool::Statistics::chunk_bytes.
+  void count_chunk() const noexcept;
 
  private:
   friend class BufferPool;
@@ -88,6 +90,10 @@ class BufferPool {
     std::uint64_t retained_cap = 0;      ///< the most that may be kept now; 0 without pooling
     std::uint64_t high_water_bytes = 0;  ///< the most that was on loan at one time
     std::uint64_t bytes_acquired = 0;    ///< capacity handed out since the start
+    /// Capacity of the chunks that ChunkQueues handed out since the start. A queue acquires its buffers once and uses
+    /// them again and again, so this is above bytes_acquired where blobs are large. No byte of a blob moves but in such
+    /// a chunk: it is never below the bytes that transfers have moved.
+    std::uint64_t chunk_bytes = 0;
   };
 
   BufferPool();
@@ -113,6 +119,7 @@ class BufferPool {
  private:
   friend class PooledBuffer;
   void release(std::byte* data, std::size_t capacity, int tier) noexcept;
+  void count_chunk(std::size_t capacity) noexcept;
   class Impl;
   std::shared_ptr<Impl> impl_;  // shared with the threads that have a cache: they may end after the pool
 };

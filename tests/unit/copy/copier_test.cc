@@ -98,6 +98,19 @@ TEST_F(CopierTest, CopiesWithTheSmallestQueues) {
   EXPECT_LE(buffers_.statistics().high_water_bytes, 3 * 16 * kKiB);
 }
 
+TEST_F(CopierTest, EveryByteMovesInAChunkOfThePool) {
+  const auto config = from_.add_blob("{}", std::string(oci::kOciConfig));
+  const auto large = from_.add_blob(std::string(20 * kMiB, 'x'));
+  const auto small = from_.add_blob("a few bytes");
+  from_.add_manifest(MemoryRepository::image_json(config, {large, small}), oci::kOciManifest, "v1");
+  const auto report = copy();
+  ASSERT_TRUE(report) << report.error().describe();
+  const auto statistics = buffers_.statistics();
+  EXPECT_EQ(progress_.bytes_moved.load(), config.size + large.size + small.size);
+  EXPECT_GE(statistics.chunk_bytes, progress_.bytes_moved.load());
+  EXPECT_LT(statistics.bytes_acquired, kMiB) << "and the chunks of a transfer are used again and again";
+}
+
 TEST_F(CopierTest, WritesBlobsThenChildrenThenTheTagLast) {
   const auto root = add_index({"amd64", "arm64"}, "v1");
   const auto report = copy();

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <barrier>
 #include <cstring>
@@ -12,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "freightliner/io/buffer_pool.h"
+#include "freightliner/io/chunk_queue.h"
 
 namespace freightliner::io {
 namespace {
@@ -178,13 +179,15 @@ struct Traffic {
   std::array<std::uint64_t, kBufferTiers.size()> acquired{};
   std::uint64_t oversize = 0;
   std::uint64_t bytes = 0;
+  std::uint64_t chunk_bytes = 0;
+  std::vector<PooledBuffer> held;  // to the end
 };
 
 /// Takes, keeps, passes on and gives back buffers at random; every buffer carries its holder's mark while it is held.
 Traffic random_traffic(BufferPool& pool, unsigned seed, std::mutex& mutex, std::vector<PooledBuffer>& passed_on) {
   std::minstd_rand random(seed);
-  std::vector<PooledBuffer> held;
   Traffic traffic;
+  std::vector<PooledBuffer>& held = traffic.held;
   for (int i = 0; i < 4000; ++i) {
     const bool oversize = random() % 1000 == 0;
     const std::size_t tier = random() % 6;
@@ -205,6 +208,12 @@ Traffic random_traffic(BufferPool& pool, unsigned seed, std::mutex& mutex, std::
         if (passed_on.size() > 16) passed_on.erase(passed_on.begin());
       }
       held.pop_back();
+    }
+    if (i % 100 == 0) {
+      ChunkQueue queue(pool, 16 * kKiB, 4);
+      traffic.acquired[2] += queue.capacity();
+      traffic.bytes += queue.capacity() * queue.chunk_size();
+      for (unsigned chunk = 0; chunk < seed; ++chunk) traffic.chunk_bytes += queue.try_take().room();
     }
     if (i % 500 == 0) pool.trim(kMiB);
     if (i % 700 == 0) pool.set_retained_cap((1 + seed % 16) * kMiB);
@@ -230,14 +239,34 @@ TEST(BufferPoolThreads, SixteenThreadsSumsMatch) {
       std::this_thread::yield();
     }
   }
-  passed_on.clear();
-  const auto statistics = pool.statistics();
+  // What the threads still hold, the pool has on loan: neither more nor less, in no tier.
   Traffic sum;
+  std::array<std::uint64_t, kBufferTiers.size()> held{};
+  std::uint64_t held_bytes = 0;
+  const auto count_held = [&](const std::vector<PooledBuffer>& buffers) {
+    for (const PooledBuffer& buffer : buffers) {
+      const auto tier = std::ranges::find(kBufferTiers, buffer.capacity());
+      if (tier != kBufferTiers.end()) ++held[static_cast<std::size_t>(tier - kBufferTiers.begin())];
+      held_bytes += buffer.capacity();
+    }
+  };
+  count_held(passed_on);
   for (const Traffic& one : traffic) {
     for (std::size_t tier = 0; tier < sum.acquired.size(); ++tier) sum.acquired[tier] += one.acquired[tier];
     sum.oversize += one.oversize;
     sum.bytes += one.bytes;
+    sum.chunk_bytes += one.chunk_bytes;
+    count_held(one.held);
   }
+  const auto loaned = pool.statistics();
+  for (std::size_t tier = 0; tier < held.size(); ++tier) EXPECT_EQ(loaned.tiers[tier].in_use, held[tier]) << tier;
+  EXPECT_EQ(loaned.bytes_in_use, held_bytes);
+  EXPECT_GE(loaned.high_water_bytes, held_bytes);
+  EXPECT_GE(held_bytes, kThreads * 12 * kKiB);
+
+  passed_on.clear();
+  traffic.clear();
+  const auto statistics = pool.statistics();
   for (std::size_t tier = 0; tier < sum.acquired.size(); ++tier) {
     EXPECT_EQ(statistics.tiers[tier].acquired, sum.acquired[tier]) << tier;
     EXPECT_EQ(statistics.tiers[tier].hits + statistics.tiers[tier].misses, sum.acquired[tier]) << tier;
@@ -245,6 +274,7 @@ TEST(BufferPoolThreads, SixteenThreadsSumsMatch) {
   }
   EXPECT_EQ(statistics.oversize, sum.oversize);
   EXPECT_EQ(statistics.bytes_acquired, sum.bytes);
+  EXPECT_EQ(statistics.chunk_bytes, sum.chunk_bytes);
   EXPECT_EQ(statistics.bytes_in_use, 0U);
   EXPECT_LE(statistics.bytes_retained, 16 * kMiB);
   EXPECT_GT(statistics.high_water_bytes, 0U);

@@ -44,6 +44,8 @@ TEST(ChunkQueue, ChunksCirculateWithoutNewBuffers) {
   }
   EXPECT_EQ(queue.available(), 3U);
   EXPECT_EQ(pool.statistics().tiers[0].acquired, acquired);
+  EXPECT_EQ(pool.statistics().bytes_acquired, 3 * kKiB);
+  EXPECT_EQ(pool.statistics().chunk_bytes, 3000 * kKiB);
 }
 
 TEST(Chunk, IsFilledAndDrainedFromTheFront) {
