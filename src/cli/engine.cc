@@ -16,7 +16,8 @@ class RegistrySide {
                const std::optional<auth::Credential>& credential, const registry::RegistryServices& services,
                const std::stop_token& stop)
       : credentials_(store_options(request, credential, stop), services.log),
-        authenticator_(authenticator_options(request, registry), credentials_, services.clock, services.log),
+        authenticator_(authenticator_options(request, registry), credentials_, services.clock, services.monitor,
+                       services.log),
         client_(registry_options(request, registry), authenticator_, services) {}
 
   registry::RegistryClient& client() noexcept { return client_; }
@@ -93,12 +94,17 @@ class Engine::Impl {
                .clock = services.clock,
                .progress = services.progress,
                .cleanups = services.cleanups,
+               .monitor = services.monitor,
                .log = services.log},
         source(make_side(request, sides.source, request.source_credential, shared, stop)),
         destination(make_side(request, sides.destination, request.destination_credential, shared, stop)),
         memory(buffers, services.clock, memory_options(request), services.log),
         slots(request.jobs),
         bandwidth(services.clock, request.bandwidth, request.bandwidth_by_host),
+        contribution(services.monitor.contribute([this, &services](runtime::PerformanceSnapshot& snapshot) {
+          describe(snapshot);
+          snapshot.cleanups = services.cleanups.statistics();
+        })),
         sessions(workforce.most,
                  [&request, &services, this] {
                    return std::make_unique<http::Session>(request.session, caches, services.log);
@@ -116,10 +122,21 @@ class Engine::Impl {
                 .memory = memory,
                 .clock = services.clock,
                 .progress = services.progress,
+                .monitor = services.monitor,
                 .retry = request.retry,
                 .log = services.log,
                 .chunk_size = request.buffer_size,
                 .chunks_per_queue = kChunksPerQueue}) {}
+
+  void describe(runtime::PerformanceSnapshot& snapshot) const {
+    const http::ConnectionStatistics connections = caches.connections();
+    snapshot.connections_opened = connections.opened;
+    snapshot.requests = connections.requests;
+    snapshot.hosts = governor.statistics();
+    snapshot.bandwidth = bandwidth.waits();
+    snapshot.buffer_pool = buffers.statistics();
+    snapshot.memory = memory.statistics();
+  }
 
   http::SharedCaches caches;
   http::HostGovernor governor;
@@ -132,6 +149,7 @@ class Engine::Impl {
   copy::BlobLedger ledger;
   copy::RecompressionLedger recompressions;
   copy::BandwidthLimiter bandwidth;
+  runtime::PerformanceMonitor::Contribution contribution;  // goes when the workers have ended
   copy::WorkerSessions sessions;
   http::Session own_session;
   runtime::WorkerPool workers;  // ends before what its tasks use

@@ -50,6 +50,9 @@ class BlobMover {
   };
   Result<Outcome> carry_out(http::Caller& caller, const Order& order);
   Result<Try> attempt(http::Caller& caller, const Order& order);
+  /// Brings the bytes; nullopt: the writer has committed them.
+  Result<std::optional<RelayFailure>> transfer(http::Caller& caller, const oci::Descriptor& blob,
+                                               std::unique_ptr<io::BlobWriter> writer);
   QueueShape queue_shape(const oci::Descriptor& blob) const noexcept;
   /// The same in at most `bytes`, which is at least that of the smallest queue.
   static QueueShape shrink(QueueShape shape, std::uint64_t bytes) noexcept;

@@ -219,4 +219,18 @@ Error errno_error(int error_number, std::string_view what) {
       code, fmt::format("cannot {}: {}{}", what, std::generic_category().message(error_number), advice(error_number)));
 }
 
+Result<LocalName> locate(const std::filesystem::path& path) {
+  std::string shown = printable(path.native(), 4096);
+  std::string name = path.filename().native();
+  if (name.empty() || name == "." || name == ".." || name.find('\0') != std::string::npos) {
+    return fail(ErrorCode::kLocalIo, fmt::format("\"{}\" names no file", shown));
+  }
+  auto directory = Directory::open(path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
+  if (!directory && directory.error().code() == ErrorCode::kNotFound) {
+    return fail(ErrorCode::kLocalIo, fmt::format("the directory of {} does not exist: create it first", shown));
+  }
+  if (!directory) return fail(std::move(directory).error());
+  return LocalName{*std::move(directory), std::move(name), std::move(shown)};
+}
+
 }  // namespace freightliner::io

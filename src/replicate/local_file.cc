@@ -48,20 +48,6 @@ Result<bool> lock_now(const io::UniqueFd& file, const std::string& shown) {
 
 }  // namespace
 
-Result<LocalName> locate(const std::filesystem::path& path) {
-  std::string shown = printable(path.native(), 4096);
-  std::string name = path.filename().native();
-  if (name.empty() || name == "." || name == ".." || name.find('\0') != std::string::npos) {
-    return fail(ErrorCode::kLocalIo, fmt::format("\"{}\" names no file", shown));
-  }
-  auto directory = io::Directory::open(path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
-  if (!directory && directory.error().code() == ErrorCode::kNotFound) {
-    return fail(ErrorCode::kLocalIo, fmt::format("the directory of {} does not exist: create it first", shown));
-  }
-  if (!directory) return fail(std::move(directory).error());
-  return LocalName{*std::move(directory), std::move(name), std::move(shown)};
-}
-
 Result<LockAttempt> try_lock(const LocalName& file, std::optional<mode_t> create) {
   const int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | (create ? O_CREAT : 0);
   for (int tries = 0; tries < kMaxTries; ++tries) {

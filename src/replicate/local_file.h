@@ -2,7 +2,6 @@
 
 #include <sys/types.h>
 
-#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -11,14 +10,8 @@
 
 namespace freightliner::replicate {
 
-/// A path as the open directory and the name in it. Immutable.
-struct LocalName {
-  io::Directory directory;
-  std::string name;
-  std::string shown;  ///< the path, for messages
-};
-/// Errors: kLocalIo, also where the directory is missing or the path names no file.
-Result<LocalName> locate(const std::filesystem::path& path);
+using io::LocalName;
+using io::locate;
 
 /// An attempt to take flock(2), exclusively, on a file.
 struct LockAttempt {

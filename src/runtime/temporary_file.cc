@@ -1,5 +1,7 @@
 #include "freightliner/runtime/temporary_file.h"
 
+#include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -42,6 +44,19 @@ Status TemporaryFile::settle(Status committed) {
 void TemporaryFile::abort() noexcept {
   file_.abort();
   cleanup_.run();
+}
+
+Status save_file(CleanupRegistry& cleanups, const std::filesystem::path& path,
+                 const std::function<Status(const TextSink&)>& write) {
+  FL_TRY(const io::LocalName place, io::locate(path));
+  struct stat status = {};
+  if (stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+    // A rename would put the file in the place of a device or a pipe.
+    return fail(ErrorCode::kLocalIo, fmt::format("{} is not a regular file: name another", place.shown));
+  }
+  FL_TRY(TemporaryFile file, TemporaryFile::create(cleanups, place.directory, place.name));
+  FL_CHECK(write([&](std::string_view text) { return file.write(as_bytes(text)); }));
+  return file.commit();
 }
 
 }  // namespace freightliner::runtime

@@ -79,4 +79,13 @@ Result<std::string> read_small_file(const UniqueFd& file, std::size_t limit, std
 /// errno as an Error: ENOENT → kNotFound, all else kLocalIo. `what` as in "write /x/y".
 Error errno_error(int error_number, std::string_view what);
 
+/// A path as the open directory and the name in it. Immutable.
+struct LocalName {
+  Directory directory;
+  std::string name;
+  std::string shown;  ///< the path, for messages
+};
+/// Errors: kLocalIo, also where the directory is missing or the path names no file.
+Result<LocalName> locate(const std::filesystem::path& path);
+
 }  // namespace freightliner::io

@@ -16,6 +16,7 @@
 #include "freightliner/io/blob_writer.h"
 #include "freightliner/oci/manifest.h"
 #include "freightliner/runtime/cleanup_registry.h"
+#include "freightliner/runtime/performance_monitor.h"
 #include "freightliner/runtime/progress.h"
 
 namespace freightliner::registry {
@@ -37,6 +38,7 @@ struct RegistryServices {
   Clock& clock;
   runtime::Progress& progress;
   runtime::CleanupRegistry& cleanups;  ///< of upload sessions
+  runtime::PerformanceMonitor& monitor;
   Logger log;
 };
 

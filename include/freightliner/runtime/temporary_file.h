@@ -1,6 +1,9 @@
 #pragma once
 
+#include <filesystem>
+#include <functional>
 #include <string>
+#include <string_view>
 
 #include "freightliner/io/atomic_file.h"
 #include "freightliner/runtime/cleanup_registry.h"
@@ -37,5 +40,12 @@ class TemporaryFile {
   io::AtomicFile file_;
   CleanupRegistry::Registration cleanup_;
 };
+
+/// Takes the next piece of a text.
+using TextSink = std::function<Status(std::string_view)>;
+/// Writes a file that appears whole or not at all, in the place of one that is there; `write` gives its text piece by
+/// piece. Errors: kLocalIo, also for a path that names a device, a pipe or a directory; those of `write`.
+Status save_file(CleanupRegistry& cleanups, const std::filesystem::path& path,
+                 const std::function<Status(const TextSink&)>& write);
 
 }  // namespace freightliner::runtime
