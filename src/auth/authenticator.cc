@@ -49,8 +49,14 @@ std::string identity_of(const std::optional<Credential>& credential) {
 
 class Authenticator::Impl {
  public:
-  Impl(AuthenticatorOptions options, CredentialStore& credentials, Clock& clock, Logger log)
-      : options_(std::move(options)), credentials_(credentials), clock_(clock), log_(log), tokens_(clock) {
+  Impl(AuthenticatorOptions options, CredentialStore& credentials, Clock& clock, runtime::PerformanceMonitor& monitor,
+       Logger log)
+      : options_(std::move(options)),
+        credentials_(credentials),
+        clock_(clock),
+        monitor_(monitor),
+        log_(log),
+        tokens_(clock) {
     options_.registry = normalized_registry(options_.registry);
   }
 
@@ -197,7 +203,7 @@ class Authenticator::Impl {
       const TokenQuery query{
           options_.registry, credentials_.places(), *lesson.realm, lesson.service, scopes, credential,
           foreign,           lesson.address};
-      return request_token(session, query, clock_, stop);
+      return request_token(session, query, {clock_, monitor_}, stop);
     }));
     return std::string(kBearerPrefix) + token.value;
   }
@@ -225,14 +231,16 @@ class Authenticator::Impl {
   AuthenticatorOptions options_;
   CredentialStore& credentials_;
   Clock& clock_;
+  runtime::PerformanceMonitor& monitor_;
   const Logger log_;
   TokenCache tokens_;
   Guarded<std::optional<Lesson>> lesson_;
   Guarded<std::map<std::string, std::vector<std::string>>> widened_;  // by the scopes that were not enough
 };
 
-Authenticator::Authenticator(AuthenticatorOptions options, CredentialStore& credentials, Clock& clock, Logger log)
-    : impl_(std::make_unique<Impl>(std::move(options), credentials, clock, log)) {}
+Authenticator::Authenticator(AuthenticatorOptions options, CredentialStore& credentials, Clock& clock,
+                             runtime::PerformanceMonitor& monitor, Logger log)
+    : impl_(std::make_unique<Impl>(std::move(options), credentials, clock, monitor, log)) {}
 Authenticator::~Authenticator() = default;
 
 Result<std::optional<std::string>> Authenticator::authorization(http::Session& session, const Access& access,

@@ -115,9 +115,17 @@ double jitter() {
 // Any answer but a temporary one, which is tried again here: those who wait for
 // the token share the attempts.
 Result<http::Response> exchange(http::Session& session, const TokenQuery& query, const http::Request& request,
-                                Clock& clock, const std::stop_token& stop) {
+                                const TokenServices& services, const std::stop_token& stop) {
+  Clock& clock = services.clock;
   for (int attempt = 1;; ++attempt) {
+    runtime::OperationTimer timer(services.monitor, runtime::Operation::kToken);
     auto response = session.perform(request, stop);
+    if (!response) {
+      timer.fail(response.error());
+    } else {
+      const bool ok = response->ok();
+      timer.finish({.failed = !ok, .bytes = request.body.size() + response->body.size(), .items = ok ? 1U : 0U});
+    }
     if (response && response->ok()) return response;
     Error error = response ? status_error(query, *response, false, clock) : response.error();
     if (!error.retryable()) {
@@ -175,22 +183,22 @@ Result<Token> parse_token(const std::string& body, TimePoint received) {
   return token;
 }
 
-Result<Token> request_token(http::Session& session, const TokenQuery& query, Clock& clock,
+Result<Token> request_token(http::Session& session, const TokenQuery& query, const TokenServices& services,
                             const std::stop_token& stop) {
   const bool oauth2 = query.credential && !query.credential->identity_token.empty();
   bool posted = oauth2;
   std::optional<http::Response> response;
   if (oauth2) {
-    FL_TRY(response, exchange(session, query, post_request(query), clock, stop));
+    FL_TRY(response, exchange(session, query, post_request(query), services, stop));
     const bool not_served = response->status == 404 || response->status == 405;
     if (not_served && !query.credential->username.empty() && !query.credential->password.empty()) posted = false;
   }
   if (!posted) {
     FL_TRY(const http::Request request, get_request(query));
-    FL_TRY(response, exchange(session, query, request, clock, stop));
+    FL_TRY(response, exchange(session, query, request, services, stop));
   }
-  if (!response->ok()) return fail(status_error(query, *response, posted, clock));
-  auto token = parse_token(response->body, clock.now());
+  if (!response->ok()) return fail(status_error(query, *response, posted, services.clock));
+  auto token = parse_token(response->body, services.clock.now());
   if (!token) return fail(std::move(token.error()).with_context(token_server(query)));
   return token;
 }

@@ -8,6 +8,7 @@
 #include "freightliner/auth/credential_store.h"
 #include "freightliner/auth/token_cache.h"
 #include "freightliner/http/session.h"
+#include "freightliner/runtime/performance_monitor.h"
 
 namespace freightliner::auth {
 
@@ -29,13 +30,20 @@ struct TokenQuery {
   std::string registry_address;
 };
 
+/// What a request for a token works with.
+struct TokenServices {
+  Clock& clock;
+  runtime::PerformanceMonitor& monitor;
+};
+
 /// Fetches a token: GET with Basic or nothing (distribution, "Token
 /// Authentication Specification"), or, with an identity token, the OAuth2 POST
 /// (RFC 6749, section 6; distribution, "Authenticate via OAuth2"), falling back
 /// to GET where that is not served and there is a password. Tries again on
 /// temporary faults. Errors: kAuthentication (refused), kTemporary, kTls,
 /// kProtocol (redirect, no or an unusable token), kCancelled.
-Result<Token> request_token(http::Session& session, const TokenQuery& query, Clock& clock, const std::stop_token& stop);
+Result<Token> request_token(http::Session& session, const TokenQuery& query, const TokenServices& services,
+                            const std::stop_token& stop);
 
 /// Reads a token answer that came at `received`: `token` or `access_token`; a
 /// life of 60 s where none is given, at least 60 s, at most a day; to be

@@ -8,8 +8,10 @@
 #include <utility>
 
 #include "cli/batch_line.h"
+#include "cli/copy_report_file.h"
 #include "cli/image_pair.h"
 #include "cli/run_credentials.h"
+#include "cli/run_monitor.h"
 #include "freightliner/base/guarded.h"
 #include "freightliner/base/text.h"
 
@@ -68,11 +70,12 @@ copy::DestinationStore store_of(const transport::ImageName& name) {
 /// One batch from its first line to its last result. The main thread reads; results come from the workers.
 class BatchRun {
  public:
-  BatchRun(RunFrame& frame, const BatchRequest& request, const Settings& settings, const Voice& voice)
+  BatchRun(RunFrame& frame, const RunServices& services, const BatchRequest& request, const Settings& settings)
       : frame_(frame),
         settings_(settings),
-        voice_(voice),
-        services_(frame.services()),
+        voice_(frame.voice()),
+        services_(services),
+        wants_report_(!request.monitor.report.empty()),
         // Any registry may be on both sides.
         engine_(request, services_, many_images_workforce(request, true), frame.stop()),
         copier_(
@@ -90,6 +93,10 @@ class BatchRun {
   bool is_complete() const noexcept { return complete_; }
   BatchCounts counts() const {
     return counts_.with([](const BatchCounts& counts) { return counts; });
+  }
+  /// Empty where none is wanted.
+  replicate::TreeReport take_report() {
+    return report_.with([](BatchReport& report) { return report.take(); });
   }
 
  private:
@@ -126,6 +133,10 @@ class BatchRun {
 
   void tell(const BatchLine& line, Result<CopyReport> outcome, Duration duration) {
     counts_.with([&](BatchCounts& counts) { counts.add(outcome); });
+    if (!outcome) outcome = fail(frame_.explain(std::move(outcome).error()));
+    if (wants_report_) {
+      report_.with([&](BatchReport& report) { report.add(line.order ? &*line.order : nullptr, outcome, duration); });
+    }
     Json text;
     text["id"] = line.id;
     text["line"] = line.number;
@@ -134,7 +145,7 @@ class BatchRun {
       text.update(copy_json(*outcome, line.names));
       text.erase("retries");  // which are counted for the run
     } else {
-      const Error error = frame_.explain(std::move(outcome).error());
+      const Error& error = outcome.error();
       text.update(failure_json(error, exit_code(error.code(), frame_.interruption()), line.names));
       text["duration_ms"] = duration.count();
     }
@@ -147,9 +158,11 @@ class BatchRun {
   const Settings& settings_;
   const Voice& voice_;
   const RunServices services_;
+  const bool wants_report_;
   std::stop_source reading_;
   bool complete_ = false;
   Guarded<BatchCounts> counts_;
+  Guarded<BatchReport> report_;
   Guarded<std::map<std::uint64_t, BatchLine>> under_way_;
   Engine engine_;
   copy::StreamingCopier copier_;
@@ -160,6 +173,36 @@ int exit_code_of(const BatchCounts& counts, bool is_complete, const Interruption
   // A batch that was through when the signal came is what it is.
   if (interrupted && (!is_complete || counts.failed > 0)) return exit_code(ErrorCode::kCancelled, interruption);
   return counts.failed > 0 || counts.skipped > 0 ? kExitPartial : kExitDone;
+}
+
+/// How a batch has ended as a whole.
+struct BatchEnd {
+  int exit_code = kExitDone;
+  std::optional<Error> error = {};  ///< what is to be told
+};
+
+BatchEnd end_of(const RunFrame& frame, const BatchRun& run, const Status& read) {
+  const Status printed = frame.voice().terminal.output_status();
+  for (const Status* status : {&printed, &read}) {
+    if (!*status) return {exit_code(status->error().code(), frame.interruption()), status->error()};
+  }
+  const int code = exit_code_of(run.counts(), run.is_complete(), frame.interruption());
+  if (code < kExitSignalBase && code != kExitTemporary) return {code};
+  return {code, frame.explain(Error(ErrorCode::kCancelled, "stopped"))};
+}
+
+struct BatchOutcome {
+  BatchEnd end;
+  BatchCounts counts;
+  replicate::TreeReport report;
+};
+
+// All that was measured is gone when this returns.
+BatchOutcome run_lines(RunFrame& frame, const RunServices& services, const BatchRequest& request,
+                       const Settings& settings, LineReader& lines) {
+  BatchRun run(frame, services, request, settings);
+  const Status read = run.run(lines);
+  return {end_of(frame, run, read), run.counts(), run.take_report()};
 }
 
 }  // namespace
@@ -175,6 +218,9 @@ Result<BatchRequest> make_batch_request(const Settings& settings, const std::vec
     if (request.file != "-" || settings.text(option) != "-") continue;
     return usage_at(settings, option, "standard input has the batch: use a file for the password");
   }
+  if (!settings.text("checkpoint").empty()) {
+    return usage_at(settings, "checkpoint", "it belongs to one source and destination: leave it out with --batch");
+  }
   copy::CopyOptions options;
   FL_CHECK(read_copy_options(settings, options));
   request.codec_memory = codec_memory_of(options);
@@ -183,32 +229,30 @@ Result<BatchRequest> make_batch_request(const Settings& settings, const std::vec
   return request;
 }
 
-int run_batch(RunFrame& frame, const BatchRequest& request, const Settings& settings, const Voice& voice) {
-  const RunServices services = frame.services();
-  const TimePoint start = services.clock.now();
+int run_batch(RunFrame& frame, const BatchRequest& request, const Settings& settings) {
+  const Voice& voice = frame.voice();
   auto lines = LineReader::open(request.file, STDIN_FILENO);
   if (!lines) {
     frame.end_progress();
     return report_failure(voice, lines.error(), exit_code(lines.error().code()));
   }
-  BatchRun run(frame, request, settings, voice);
-  const Status read = run.run(*lines);
+  RunMonitor monitor(frame, request.monitor, "copy");
+  const RunServices services = monitor.services();
+  const auto started = services.clock.wall_time();
+  const TimePoint start = services.clock.now();
+  auto [ended, counts, report] = run_lines(frame, services, request, settings, *lines);
   frame.end_progress();
-  const BatchCounts counts = run.counts();
-  const int code = exit_code_of(counts, run.is_complete(), frame.interruption());
+  report.source = "--batch " + request.file.string();
+  report.started = started;
+  report.duration = std::chrono::duration_cast<Duration>(services.clock.now() - start);
+  report.totals.retries = services.progress.retries.load();
+  report.performance = monitor.finish();
+  report.exit_code = monitor.judge(ended.exit_code);
   write_progress(voice.terminal, voice.log_format,
-                 fmt::format("{}, {}", counts.text(),
-                             format_duration(std::chrono::duration_cast<Duration>(services.clock.now() - start))));
-  const Status printed = voice.terminal.output_status();
-  for (const Status* status : {&printed, &read}) {
-    if (*status) continue;
-    write_failure(voice.terminal, voice.log_format, status->error().describe());
-    return exit_code(status->error().code(), frame.interruption());
-  }
-  if (code >= kExitSignalBase || code == kExitTemporary) {
-    write_failure(voice.terminal, voice.log_format, frame.explain(Error(ErrorCode::kCancelled, "stopped")).describe());
-  }
-  return code;
+                 fmt::format("{}, {}", counts.text(), format_duration(report.duration)));
+  if (ended.error) write_failure(voice.terminal, voice.log_format, ended.error->describe());
+  report.error = ended.error;
+  return monitor.conclude(save_copy_report(frame, request.monitor.report, report, report.exit_code));
 }
 
 }  // namespace freightliner::cli

@@ -21,6 +21,6 @@ Result<BatchRequest> make_batch_request(const Settings& settings, const std::vec
 /// Reads requests line by line, copies them, and prints each result as a line of JSON when it is there. Returns the
 /// exit code; has told about any failure. A stop (signal, deadline) ends the reading and all that is under way; where
 /// standard output fails, nothing more is read and what is under way comes to its end.
-int run_batch(RunFrame& frame, const BatchRequest& request, const Settings& settings, const Voice& voice);
+int run_batch(RunFrame& frame, const BatchRequest& request, const Settings& settings);
 
 }  // namespace freightliner::cli

@@ -22,8 +22,9 @@ int run_check(const CommandContext& context) {
                         SystemClock().wall_time());
   if (!request) return report_usage(voice, request.error());
   RunFrame frame(*settings, voice, request->timeout);
-  return frame.settle(
-      finish_tree_run(frame, voice, *request, check_tree(*request, frame.services(), frame.stop()), render_check_text));
+  RunMonitor monitor(frame, request->monitor, "check");
+  return frame.settle(finish_tree_run(frame, monitor, *request, check_tree(*request, monitor.services(), frame.stop()),
+                                      render_check_text));
 }
 
 }  // namespace freightliner::cli

@@ -22,8 +22,9 @@ int run_replicate_tree(const CommandContext& context) {
                         patterns, SystemClock().wall_time());
   if (!request) return report_usage(voice, request.error());
   RunFrame frame(*settings, voice, request->timeout);
-  return frame.settle(finish_tree_run(frame, voice, *request, replicate_tree(*request, frame.services(), frame.stop()),
-                                      render_tree_text));
+  RunMonitor monitor(frame, request->monitor, "replicate-tree");
+  return frame.settle(finish_tree_run(frame, monitor, *request,
+                                      replicate_tree(*request, monitor.services(), frame.stop()), render_tree_text));
 }
 
 }  // namespace freightliner::cli

@@ -42,9 +42,10 @@ int run_jobs(RunFrame& frame, const SyncPlan& plan, const Voice& voice) {
   int code = kExitDone;
   for (const PlannedJob& job : plan.jobs) {
     if (frame.stop().stop_requested()) break;
-    replicate::TreeReport report = replicate_tree(job.request, frame.services(), frame.stop());
+    RunMonitor monitor(frame, job.request.monitor, "sync");
+    replicate::TreeReport report = replicate_tree(job.request, monitor.services(), frame.stop());
     output.begin(job.name);
-    const int of_job = finish_tree_run(frame, voice, job.request, std::move(report), render_tree_text);
+    const int of_job = finish_tree_run(frame, monitor, job.request, std::move(report), render_tree_text);
     output.end_job();
     // One kind of failure is told as it is, several are a partial success.
     if (of_job != kExitDone) code = code == kExitDone || code == of_job ? of_job : static_cast<int>(kExitPartial);

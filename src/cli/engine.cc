@@ -42,6 +42,7 @@ class Engine::Impl {
                .clock = services.clock,
                .progress = services.progress,
                .cleanups = services.cleanups,
+               .monitor = services.monitor,
                .log = services.log,
                .uploads = services.uploads},
         sources(request, request.source_credential, shared, stop),
@@ -50,6 +51,10 @@ class Engine::Impl {
         memory(buffers, services.clock, memory_options(request), services.log),
         slots(request.jobs),
         bandwidth(services.clock, request.bandwidth, request.bandwidth_by_host),
+        contribution(services.monitor.contribute([this, &services](runtime::PerformanceSnapshot& snapshot) {
+          describe(snapshot);
+          snapshot.cleanups = services.cleanups.statistics();
+        })),
         sessions(workforce.most,
                  [&request, &services, this] {
                    return std::make_unique<http::Session>(request.session, caches, services.log);
@@ -68,12 +73,23 @@ class Engine::Impl {
                        .memory = memory,
                        .clock = services.clock,
                        .progress = services.progress,
+                       .monitor = services.monitor,
                        .retry = request.retry,
                        .log = services.log,
                        .chunk_size = request.buffer_size.value_or(copy::TransferTuner::Limits().smallest),
                        .chunks_per_queue = kChunksPerQueue,
                        .tuner = request.buffer_size ? nullptr : &tuner}),
         copier(copy_services) {}
+
+  void describe(runtime::PerformanceSnapshot& snapshot) const {
+    const http::ConnectionStatistics connections = caches.connections();
+    snapshot.connections_opened = connections.opened;
+    snapshot.requests = connections.requests;
+    snapshot.hosts = governor.statistics();
+    snapshot.bandwidth = bandwidth.waits();
+    snapshot.buffer_pool = buffers.statistics();
+    snapshot.memory = memory.statistics();
+  }
 
   http::SharedCaches caches;
   http::HostGovernor governor;
@@ -86,6 +102,7 @@ class Engine::Impl {
   copy::BlobLedger ledger;
   copy::RecompressionLedger recompressions;
   copy::BandwidthLimiter bandwidth;
+  runtime::PerformanceMonitor::Contribution contribution;  // goes when the workers have ended
   copy::WorkerSessions sessions;
   http::Session own_session;
   copy::TransferTuner tuner;

@@ -10,6 +10,7 @@
 #include "freightliner/registry/registry_client.h"
 #include "freightliner/runtime/cleanup_registry.h"
 #include "freightliner/runtime/memory_governor.h"
+#include "freightliner/runtime/performance_monitor.h"
 #include "freightliner/runtime/progress.h"
 
 namespace freightliner::cli {
@@ -19,6 +20,7 @@ struct RunServices {
   Clock& clock;
   runtime::Progress& progress;
   runtime::CleanupRegistry& cleanups;
+  runtime::PerformanceMonitor& monitor;
   Logger log;
   registry::UploadJournal* uploads = nullptr;  ///< of uploads; nullptr: a kill loses what was under way
 };

@@ -18,7 +18,8 @@ namespace {
 // Longer messages are cut: a log line is for reading.
 constexpr std::size_t kMaxMessageBytes = 8192;
 
-std::string json_line(std::chrono::system_clock::time_point time, std::string_view level, std::string_view message) {
+std::string json_line(std::chrono::system_clock::time_point time, std::string_view level, std::string_view message,
+                      const Json& members = Json::object()) {
   const auto milliseconds = std::chrono::floor<std::chrono::milliseconds>(time);
   const auto seconds = std::chrono::floor<std::chrono::seconds>(milliseconds);
   Json line;
@@ -26,6 +27,7 @@ std::string json_line(std::chrono::system_clock::time_point time, std::string_vi
                              (milliseconds - seconds).count());
   line["level"] = level;
   line["message"] = message;
+  line.update(members);
   return json_text(line);
 }
 
@@ -121,6 +123,16 @@ void write_failure(Terminal& terminal, LogFormat format, std::string_view messag
   }
   const std::string_view word = terminal.colours() ? "\x1b[31merror:\x1b[0m" : "error:";
   terminal.error_line(fmt::format("freightliner: {} {}", word, safe));
+}
+
+void write_warning(Terminal& terminal, LogFormat format, std::string_view message) {
+  const std::string safe = printable(message, kMaxMessageBytes);
+  terminal.error_line(format == LogFormat::kJson ? json_line(std::chrono::system_clock::now(), "warn", safe)
+                                                 : fmt::format("freightliner: warning: {}", safe));
+}
+
+void write_event(Terminal& terminal, std::string_view message, const Json& members) {
+  terminal.error_line(json_line(std::chrono::system_clock::now(), "info", message, members));
 }
 
 void write_progress(Terminal& terminal, LogFormat format, std::string_view message) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "cli/json_text.h"
 #include "cli/terminal.h"
 #include "freightliner/base/log.h"
 
@@ -27,6 +28,12 @@ class TerminalLogSink final : public LogSink {
 
 /// Writes "freightliner: error: …" (text) or a JSON object of level "error" (json): the one line of a failure.
 void write_failure(Terminal& terminal, LogFormat format, std::string_view message);
+
+/// Writes "freightliner: warning: …" (text) or a JSON object of level "warn" (json), whatever the log level.
+void write_warning(Terminal& terminal, LogFormat format, std::string_view message);
+
+/// Writes a JSON object of level "info" with further members.
+void write_event(Terminal& terminal, std::string_view message, const Json& members);
 
 /// Writes "freightliner: …" (text) or a JSON object of level "info" (json): one line of progress, whatever the log
 /// level.

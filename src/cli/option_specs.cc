@@ -1,6 +1,10 @@
+#include <algorithm>
+#include <array>
 #include <cstdint>
+#include <iterator>
 
 #include "cli/defaults.h"
+#include "cli/option_specs_monitor.h"
 #include "freightliner/base/bytes.h"
 #include "freightliner/cli/option_table.h"
 
@@ -232,12 +236,6 @@ constexpr OptionSpec kOptions[] = {
      .group = OptionGroup::kState,
      .commands = kReplicateTreeCommand,
      .help = "Take just the tags that failed in the run of this report."},
-    {.name = "report",
-     .value_name = "FILE",
-     .group = OptionGroup::kState,
-     .commands = kTreeCommands | kCheckCommand,
-     .default_text = "none",
-     .help = "Write what became of each tag to a file, as one JSON document."},
     // Authentication
     {.name = "authfile",
      .value_name = "FILE",
@@ -470,10 +468,20 @@ constexpr OptionSpec kOptions[] = {
      .help = "Markdown, or a manual page for man(1)."},
 };
 
+// With its other part between pace and output.
+constexpr auto kTable = [] {
+  std::array<OptionSpec, std::size(kOptions) + std::size(kMonitorOptions)> table{};
+  const auto* const rest = std::ranges::find(kOptions, OptionGroup::kOutput, &OptionSpec::group);
+  auto* next = std::ranges::copy(std::begin(kOptions), rest, table.begin()).out;
+  next = std::ranges::copy(kMonitorOptions, next).out;
+  std::ranges::copy(rest, std::end(kOptions), next);
+  return table;
+}();
+
 }  // namespace
 
 std::span<const OptionSpec> option_table() noexcept {
-  return kOptions;
+  return kTable;
 }
 
 }  // namespace freightliner::cli

@@ -48,13 +48,15 @@ std::string_view heading(OptionGroup group) noexcept {
     case OptionGroup::kDeletion:
       return "Deletion at the destination";
     case OptionGroup::kState:
-      return "Runs: locks, checkpoints, reports";
+      return "Runs: locks, checkpoints";
     case OptionGroup::kAuthentication:
       return "Authentication";
     case OptionGroup::kConnection:
       return "TLS and connections";
     case OptionGroup::kPace:
       return "Pace, retries and memory";
+    case OptionGroup::kMonitor:
+      return "What a run tells of itself";
     case OptionGroup::kOutput:
       return "Output and configuration";
     case OptionGroup::kDocs:

@@ -14,7 +14,8 @@ class RegistryClients::Identity {
   Identity(const RunRequest& request, const std::string& registry, const std::optional<auth::Credential>& credential,
            const registry::RegistryServices& services, const std::stop_token& stop)
       : credentials_(store_options(request, credential, stop), services.log),
-        authenticator_(authenticator_options(request, registry), credentials_, services.clock, services.log),
+        authenticator_(authenticator_options(request, registry), credentials_, services.clock, services.monitor,
+                       services.log),
         client_(registry_options(request, registry), authenticator_, services) {}
 
   registry::RegistryClient& client() noexcept { return client_; }

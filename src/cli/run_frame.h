@@ -23,9 +23,12 @@ class RunFrame {
   RunFrame& operator=(const RunFrame&) = delete;
 
   std::stop_token stop() const noexcept { return watcher_.token(); }
-  RunServices services() noexcept {
-    return {.clock = clock_, .progress = progress_, .cleanups = cleanups_, .log = log_};
+  RunServices services(runtime::PerformanceMonitor& monitor) noexcept {
+    return {.clock = clock_, .progress = progress_, .cleanups = cleanups_, .monitor = monitor, .log = log_};
   }
+  runtime::CleanupRegistry& cleanups() noexcept { return cleanups_; }
+  const Logger& log() const noexcept { return log_; }
+  const Voice& voice() const noexcept { return voice_; }
   /// Takes the progress off the screen: results follow.
   void end_progress() noexcept { view_.reset(); }
   Interruption interruption() const noexcept;

@@ -196,6 +196,7 @@ Status parse_pace(const Settings& settings, RunRequest& request) {
 Status read_run_request(const Settings& settings, const EnvironmentLookup& environment, RunRequest& request) {
   FL_CHECK(parse_connection(settings, environment, request));
   FL_CHECK(parse_pace(settings, request));
+  FL_TRY(request.monitor, read_monitor_request(settings));
   if (settings.has("authfile")) {
     request.authfile = settings.text("authfile");
     FL_CHECK(require_file(settings, "authfile", request.authfile));

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "cli/monitor_request.h"
 #include "cli/settings.h"
 #include "freightliner/auth/credential_store.h"
 #include "freightliner/http/retry_policy.h"
@@ -33,8 +34,9 @@ struct RunRequest {
   std::optional<std::size_t> buffer_size = std::nullopt;        ///< bytes; nullopt: chosen for each transfer
   bool buffer_pool = true;                                      ///< false: every buffer is allocated and freed
   std::optional<std::uint64_t> max_memory = std::nullopt;       ///< bytes; nullopt: what the system tells
-  std::uint64_t codec_memory = 0;                               ///< what recompressing one layer takes besides
-  Duration timeout{0};                                          ///< 0: none
+  MonitorRequest monitor = {};
+  std::uint64_t codec_memory = 0;  ///< what recompressing one layer takes besides
+  Duration timeout{0};             ///< 0: none
 };
 
 /// Reads connection and pace. Errors: kUsage.

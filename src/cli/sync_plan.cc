@@ -15,13 +15,14 @@ namespace {
 Status check_own_files(const std::vector<PlannedJob>& jobs) {
   std::map<std::filesystem::path, std::string> owners;
   for (const PlannedJob& job : jobs) {
-    for (const std::filesystem::path& file : {job.request.report, job.request.checkpoint}) {
+    for (const std::filesystem::path& file :
+         {job.request.monitor.report, job.request.monitor.metrics_file, job.request.checkpoint}) {
       if (file.empty()) continue;
       const auto [owner, fresh] = owners.emplace(file.lexically_normal(), job.name);
       if (fresh) continue;
       return fail(ErrorCode::kUsage,
-                  fmt::format("the jobs \"{}\" and \"{}\" would both write {}: give each its own report "
-                              "and checkpoint",
+                  fmt::format("the jobs \"{}\" and \"{}\" would both write {}: give each its own report, "
+                              "metrics file and checkpoint",
                               printable(owner->second, 64), printable(job.name, 64), printable(file.string(), 4096)));
     }
   }

@@ -17,25 +17,26 @@ Status print_report(const Voice& voice, const replicate::TreeReport& report,
 
 }  // namespace
 
-int finish_tree_run(RunFrame& frame, const Voice& voice, const TreeRequest& request, replicate::TreeReport report,
+int finish_tree_run(RunFrame& frame, RunMonitor& monitor, const TreeRequest& request, replicate::TreeReport report,
                     std::string (*text)(const replicate::TreeReport&)) {
+  const Voice& voice = frame.voice();
   frame.end_progress();
+  report.performance = monitor.finish();
   if (report.error) report.error = frame.explain(*report.error);
-  report.exit_code = exit_code(report, frame.interruption());
-  report.peak_rss_bytes = peak_rss();
+  report.exit_code = monitor.judge(exit_code(report, frame.interruption()));
   const Status printed = print_report(voice, report, text);
   // A run that another run keeps away has nothing to report: the file may be that one's.
   const bool was_locked_out = report.error && report.error->code() == ErrorCode::kLocked;
-  const Status saved = request.report.empty() || was_locked_out
+  const Status saved = request.monitor.report.empty() || was_locked_out
                            ? Status()
-                           : replicate::save_report(report, request.report, frame.services().cleanups);
+                           : replicate::save_report(report, request.monitor.report, frame.cleanups());
   if (report.error) write_failure(voice.terminal, voice.log_format, report.error->describe());
   for (const Status* status : {&printed, &saved}) {
     if (*status) continue;
     write_failure(voice.terminal, voice.log_format, status->error().describe());
     if (report.exit_code == kExitDone) report.exit_code = exit_code(status->error().code());
   }
-  return report.exit_code;
+  return monitor.conclude(report.exit_code);
 }
 
 }  // namespace freightliner::cli

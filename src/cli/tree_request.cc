@@ -140,20 +140,6 @@ Status parse_run(const Settings& settings, replicate::PatternCache& patterns, Tr
   return {};
 }
 
-// A report that could not be saved would be noticed when all is done.
-Status check_report_place(const Settings& settings) {
-  if (!settings.has("report")) return {};
-  std::error_code error;
-  const std::filesystem::path path = settings.text("report");
-  if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error)) {
-    return usage_at(settings, "report",
-                    fmt::format("{} is not a regular file: name another", printable(path.string(), 4096)));
-  }
-  const std::filesystem::path directory = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  if (std::filesystem::is_directory(directory, error)) return {};
-  return usage_at(settings, "report", fmt::format("there is no directory {}", printable(directory.string(), 4096)));
-}
-
 std::string selection_text_of(const TreeRequest& request, const Settings& settings) {
   std::string text;
   for (const std::string_view option : kSelectingOptions) {
@@ -214,8 +200,6 @@ Result<TreeRequest> make_tree_request(const TreeRequestInput& input, replicate::
     request.selection_text = selection_text_of(request, settings);
   }
   if (input.command == kReplicateTreeCommand) FL_CHECK(parse_failed_references(settings, request));
-  FL_CHECK(check_report_place(settings));
-  request.report = settings.text("report");
   request.codec_memory = codec_memory_of(request.options.copy);
   FL_CHECK(read_run_request(settings, input.environment, request));
   const auto side = [](const transport::TreeName& name) {

@@ -20,8 +20,7 @@ struct TreeRequest : RunRequest {
   Duration checkpoint_ttl{0};
   std::filesystem::path lock = {};
   Duration lock_wait{0};
-  std::filesystem::path report = {};  ///< empty: none
-  bool deep = false;                  ///< of a check
+  bool deep = false;  ///< of a check
   /// Everything that decides what is selected, in one canonical text: a checkpoint is bound to it.
   std::string selection_text = {};
 };

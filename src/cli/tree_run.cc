@@ -1,11 +1,8 @@
 #include "cli/tree_run.h"
 
-#include <sys/resource.h>
-
 #include <memory>
 #include <optional>
 
-#include "freightliner/base/bytes.h"
 #include "freightliner/replicate/checkpoint.h"
 #include "freightliner/replicate/run_lock.h"
 
@@ -115,12 +112,6 @@ int exit_code(const TreeReport& report, const Interruption& interruption) noexce
   const replicate::TreeTotals& totals = report.totals;
   if (totals.failed > 0 || totals.kept > 0) return kExitPartial;
   return totals.missing + totals.different + totals.extra > 0 ? kExitDiffers : kExitDone;
-}
-
-std::uint64_t peak_rss() noexcept {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<std::uint64_t>(usage.ru_maxrss) * kKiB;
 }
 
 }  // namespace freightliner::cli

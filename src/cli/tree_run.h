@@ -19,7 +19,4 @@ replicate::TreeReport check_tree(const TreeRequest& request, const RunServices& 
 /// What a finished replication or comparison exits with.
 int exit_code(const replicate::TreeReport& report, const Interruption& interruption) noexcept;
 
-/// The most memory that this process has had, in bytes.
-std::uint64_t peak_rss() noexcept;
-
 }  // namespace freightliner::cli

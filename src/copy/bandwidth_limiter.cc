@@ -36,7 +36,13 @@ Status BandwidthLimiter::take(std::uint64_t bytes, const std::string& source_hos
     return latest;
   });
   const auto wait = std::chrono::ceil<Duration>(through - now);
-  if (wait <= Duration(0) || clock_.sleep_for(wait, stop)) return {};
+  if (wait <= Duration(0)) return {};
+  const bool slept = clock_.sleep_for(wait, stop);
+  waits_.with([&](runtime::WaitStatistics& waits) {
+    ++waits.count;
+    waits.time += std::chrono::duration_cast<Duration>(clock_.now() - now);
+  });
+  if (slept) return {};
   return fail(ErrorCode::kCancelled, "stopped");
 }
 

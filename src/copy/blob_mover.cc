@@ -60,7 +60,12 @@ Result<BlobMover::Try> BlobMover::attempt(http::Caller& caller, const Order& ord
   if (start.state == registry::BlobStart::State::kPresent) return Try{Outcome::kPresent, std::nullopt};
   if (start.state == registry::BlobStart::State::kMounted) return Try{Outcome::kMounted, std::nullopt};
   note_answer(TransferTuner::End::kDestination, begun);
+  FL_TRY(auto failure, transfer(caller, blob, std::move(start.writer)));
+  return Try{Outcome::kCopied, std::move(failure)};
+}
 
+Result<std::optional<RelayFailure>> BlobMover::transfer(http::Caller& caller, const oci::Descriptor& blob,
+                                                        std::unique_ptr<io::BlobWriter> writer) {
   std::optional<TransferSlots::Slot> slot;
   if (blob.size > kSmallBlob) {
     FL_TRY(TransferSlots::Slot taken, services_.slots.take(caller.stop));
@@ -72,25 +77,28 @@ Result<BlobMover::Try> BlobMover::attempt(http::Caller& caller, const Order& ord
   const QueueShape shape = shrink(wanted, memory.bytes());
   io::ChunkQueue queue(services_.buffers, shape.chunk_size, shape.chunks);
   const TimePoint asked = services_.clock.now();
+  runtime::OperationTimer timer(services_.monitor, runtime::Operation::kBlobCopy);
   Result<std::unique_ptr<io::BlobReader>> reader = source_.open_blob(caller, blob, queue);
   if (!reader) {
+    timer.fail(reader.error());
     // A size that does not match is worth a second look, like any other bytes that do not.
     if (reader.error().code() != ErrorCode::kIntegrity) return fail(std::move(reader).error());
-    return Try{Outcome::kCopied, RelayFailure{std::move(reader).error(), RelaySide::kSource}};
+    return std::optional(RelayFailure{std::move(reader).error(), RelaySide::kSource});
   }
   if (!services_.bandwidth.unlimited()) {
     *reader = std::make_unique<PacedReader>(*std::move(reader), services_.bandwidth, route_, caller.stop);
   }
   note_answer(TransferTuner::End::kSource, asked);
   const TimePoint answered = services_.clock.now();
-  Try result{Outcome::kCopied, relay(**reader, *start.writer, blob, services_.progress)};
+  std::optional<RelayFailure> failure = relay(**reader, *writer, blob, services_.progress);
+  failure ? timer.fail(failure->error) : timer.finish({.bytes = blob.size, .items = 1});
   reader->reset();
-  if (result.failure) start.writer->abort();
-  if (services_.tuner != nullptr && !result.failure) {
+  if (failure) writer->abort();
+  if (services_.tuner != nullptr && !failure) {
     services_.tuner->note_transfer(route_, blob.size, services_.clock.now() - answered);
   }
-  start.writer.reset();  // before the queue that its chunks belong to
-  return result;
+  writer.reset();  // before the queue that its chunks belong to
+  return failure;
 }
 
 Result<BlobMover::Outcome> BlobMover::move(http::Caller& caller, const oci::Descriptor& blob, Trust trust) {

@@ -54,6 +54,9 @@ class BlobMover {
   };
   Result<Outcome> carry_out(http::Caller& caller, const Order& order);
   Result<Try> attempt(http::Caller& caller, const Order& order);
+  /// Brings the bytes; nullopt: the writer has committed them.
+  Result<std::optional<RelayFailure>> transfer(http::Caller& caller, const oci::Descriptor& blob,
+                                               std::unique_ptr<io::BlobWriter> writer);
   QueueShape queue_shape(const oci::Descriptor& blob) const;
   /// Tells the tuner, where there is one, how long an end has taken since it was asked.
   void note_answer(TransferTuner::End end, TimePoint asked) const;

@@ -176,12 +176,15 @@ Result<std::optional<RelayFailure>> Recompression::attempt(http::Caller& caller,
          services_.memory.reserve({.wanted = memory_needed, .least = memory_needed}, caller.stop));
   io::ChunkQueue queue(services_.buffers, services_.chunk_size, services_.chunks_per_queue);
   FL_TRY(const std::unique_ptr<io::BlobStream> stream, destination_.begin_stream(caller, recipe.source));
+  runtime::OperationTimer timer(services_.monitor, runtime::Operation::kRecompress);
   auto reader = RecompressingReader::open(caller, work_, recipe, queue);
   if (!reader) {
+    timer.fail(reader.error());
     if (reader.error().code() != ErrorCode::kIntegrity) return fail(std::move(reader).error());
     return std::optional(failed_at(std::move(reader).error(), RelaySide::kSource));
   }
   auto failure = pass(**reader, *stream, oci::oci_layer_type(work_.options.settings.compression), outcome);
+  failure ? timer.fail(failure->error) : timer.finish({.bytes = outcome->size, .items = 1});
   reader->reset();
   if (failure) stream->abort();
   return failure;

@@ -25,6 +25,9 @@ struct Host {
   int given_up = 0;  // in a row
   int rests = 0;     // since it answered last
   TimePoint rests_until{};
+  std::uint64_t requests = 0;
+  std::uint64_t throttled = 0;
+  runtime::WaitStatistics waits;  // but for a free place among those in flight
 };
 
 }  // namespace
@@ -41,7 +44,7 @@ class HostGovernor::Impl {
       const TimePoint now = clock_.now();
       FL_CHECK(check_rest(host, name, now));
       if (host.open_again > now) {
-        FL_CHECK(sleep(lock, name, host.open_again - now, stop));
+        FL_CHECK(sleep(lock, host, name, host.open_again - now, stop));
         continue;
       }
       const auto has_room = [&] { return static_cast<double>(host.in_flight) < std::max(host.limit, 1.0); };
@@ -50,6 +53,7 @@ class HostGovernor::Impl {
         continue;
       }
       ++host.in_flight;
+      ++host.requests;
       const std::size_t generation = host.generation;
       FL_CHECK(take_slot(lock, host, name, stop));
       return generation;
@@ -60,7 +64,7 @@ class HostGovernor::Impl {
     std::unique_lock lock(mutex_);
     Host& host = at(name);
     for (TimePoint now = clock_.now(); host.open_again > now; now = clock_.now()) {
-      FL_CHECK(sleep(lock, name, host.open_again - now, stop));
+      FL_CHECK(sleep(lock, host, name, host.open_again - now, stop));
     }
     return {};
   }
@@ -76,6 +80,7 @@ class HostGovernor::Impl {
     Host& host = at(name);
     if (status < 500 || status == 501) revive(host, name);
     if (is_throttled(status)) {
+      ++host.throttled;
       // Those that were under way when the limit was cut already say nothing new.
       if (generation != host.generation) return;
       host.limit = std::max(host.limit / 2, 1.0);
@@ -107,6 +112,13 @@ class HostGovernor::Impl {
     if (patient) host.open_again = std::max(host.open_again, host.rests_until);
     log_.warn("{} failed {} requests in a row in spite of all retries: it is {} for {}", name, host.given_up,
               patient ? "let rest" : "not asked again", format_duration(rest));
+  }
+
+  std::vector<runtime::HostStatistics> statistics() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<runtime::HostStatistics> all;
+    for (const auto& [name, host] : hosts_) all.push_back({name, host.requests, host.throttled, host.waits});
+    return all;
   }
 
  private:
@@ -153,16 +165,20 @@ class HostGovernor::Impl {
     const TimePoint slot = std::max(host.next_slot, now);
     host.next_slot = slot + *host.spacing;
     if (slot <= now) return {};
-    Status slept = sleep(lock, name, slot - now, stop);
+    Status slept = sleep(lock, host, name, slot - now, stop);
     if (!slept) --host.in_flight;
     return slept;
   }
 
-  Status sleep(std::unique_lock<std::mutex>& lock, const std::string& name, TimePoint::duration time,
+  Status sleep(std::unique_lock<std::mutex>& lock, Host& host, const std::string& name, TimePoint::duration time,
                const std::stop_token& stop) {
+    ++host.waits.count;
     lock.unlock();
+    const TimePoint start = clock_.now();
     const bool slept = clock_.sleep_for(std::chrono::ceil<Duration>(time), stop);
+    const auto waited = std::chrono::duration_cast<Duration>(clock_.now() - start);
     lock.lock();
+    host.waits.time += waited;
     if (!slept) return stopped(name);
     return {};
   }
@@ -170,7 +186,7 @@ class HostGovernor::Impl {
   Clock& clock_;
   const GovernorOptions options_;
   const Logger log_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable_any freed_;
   std::map<std::string, Host> hosts_;  // a map: references stay valid
 };
@@ -202,6 +218,9 @@ void HostGovernor::pause(const std::string& host, Duration duration) {
 }
 void HostGovernor::gave_up(const std::string& host) {
   impl_->gave_up(host);
+}
+std::vector<runtime::HostStatistics> HostGovernor::statistics() const {
+  return impl_->statistics();
 }
 
 }  // namespace freightliner::http

@@ -69,4 +69,8 @@ Result<const PreparedTls*> SharedCaches::Impl::tls_for(const TlsOptions& options
 SharedCaches::SharedCaches() : impl_(std::make_unique<Impl>()) {}
 SharedCaches::~SharedCaches() = default;
 
+ConnectionStatistics SharedCaches::connections() const noexcept {
+  return impl_->connections();
+}
+
 }  // namespace freightliner::http

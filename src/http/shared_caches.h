@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 
 #include <array>
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <string>
@@ -32,6 +33,14 @@ class SharedCaches::Impl {
   /// by one as needed, not 140 at once (which costs each connection milliseconds and the process megabytes).
   const std::string& system_ca_directory() const noexcept { return system_ca_directory_; }
 
+  void count(std::uint64_t opened, std::uint64_t requests) noexcept {
+    opened_.fetch_add(opened, std::memory_order_relaxed);
+    requests_.fetch_add(requests, std::memory_order_relaxed);
+  }
+  ConnectionStatistics connections() const noexcept {
+    return {opened_.load(std::memory_order_relaxed), requests_.load(std::memory_order_relaxed)};
+  }
+
  private:
   static void lock(CURL*, curl_lock_data data, curl_lock_access, void* self) noexcept;
   static void unlock(CURL*, curl_lock_data data, void* self) noexcept;
@@ -40,6 +49,8 @@ class SharedCaches::Impl {
   CURLSH* share_ = nullptr;
   Guarded<std::map<std::string, PreparedTls>> tls_;  // a map: addresses stay valid
   std::string system_ca_directory_;
+  std::atomic<std::uint64_t> opened_{0};
+  std::atomic<std::uint64_t> requests_{0};
 };
 
 }  // namespace freightliner::http

@@ -315,10 +315,19 @@ curl_socket_t Transfer::open_socket_callback(void* self, curlsocktype, curl_sock
   }
 }
 
+// Connected, and about to send: again where libcurl found that a kept connection had been closed.
+void Transfer::count_request() noexcept {
+  long connects = 0;
+  curl_easy_getinfo(handle_.get(), CURLINFO_NUM_CONNECTS, &connects);
+  const long fresh = std::max(connects - std::exchange(connects_, connects), 0L);
+  shared_.count(static_cast<std::uint64_t>(fresh), request_.connect_only ? 0 : 1);
+}
+
 int Transfer::prerequest_callback(void* self, char* remote, char* local, int remote_port, int local_port) noexcept {
   try {
     Transfer& transfer = self_of(self);
     const bool allowed = !transfer.is_refused(remote) && transfer.on_request({local, local_port, remote, remote_port});
+    if (allowed) transfer.count_request();
     return allowed ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
   } catch (const std::bad_alloc&) {
     return CURL_PREREQFUNC_ABORT;

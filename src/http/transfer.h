@@ -86,6 +86,7 @@ class Transfer {
   static curl_socket_t open_socket_callback(void* self, curlsocktype purpose, curl_sockaddr* address) noexcept;
   /// True where the registry that named this target may not send us to `address`.
   bool is_refused(const std::string& address) const;
+  void count_request() noexcept;
   static int prerequest_callback(void* self, char* remote, char* local, int remote_port, int local_port) noexcept;
 
   Request request_;
@@ -98,6 +99,7 @@ class Transfer {
   Response response_;
   std::size_t header_bytes_ = 0;
   std::uint64_t moved_ = 0;
+  long connects_ = 0;  // that were counted
   bool headers_complete_ = false;
   bool done_ = false;
   bool address_refused_ = false;

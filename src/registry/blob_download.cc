@@ -146,7 +146,8 @@ Result<io::Chunk> ResumingReader::read() {
 Result<std::unique_ptr<io::BlobReader>> open_blob_download(Exchange& exchange, http::Caller& caller,
                                                            const std::string& repository, const oci::Descriptor& blob,
                                                            io::ChunkQueue& queue) {
-  Call call{.path = fmt::format("/v2/{}/blobs/{}", repository, blob.digest.to_string()),
+  Call call{.operation = runtime::Operation::kDownloadStart,
+            .path = fmt::format("/v2/{}/blobs/{}", repository, blob.digest.to_string()),
             .access = pull_access(repository),
             .what = fmt::format("GET blob {}@{}", repository, blob.digest.to_string())};
   auto reader = std::make_unique<ResumingReader>(exchange, caller, std::move(call), blob.size, queue);

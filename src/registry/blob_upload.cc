@@ -21,6 +21,7 @@ constexpr Duration kSessionGrace{1'000};
 Result<bool> BlobUploads::has(http::Caller& caller, const std::string& repository, const oci::Descriptor& blob,
                               bool write) {
   Call call{.method = http::Method::kHead,
+            .operation = runtime::Operation::kHead,
             .path = fmt::format("/v2/{}/blobs/{}", repository, blob.digest.to_string()),
             .access = access_for(repository, write),
             .what = fmt::format("HEAD blob {}@{}", repository, blob.digest.to_string())};
@@ -46,6 +47,7 @@ Result<BlobUploads::MountAnswer> BlobUploads::mount(http::Caller& caller, const 
                                                     const oci::Descriptor& blob, const oci::Digest& digest,
                                                     const std::string& from) {
   const Call call{.method = http::Method::kPost,
+                  .operation = runtime::Operation::kMount,
                   .path = fmt::format("/v2/{}/blobs/uploads/?mount={}&from={}", repository,
                                       http::percent_encode(digest.to_string()), http::percent_encode(from)),
                   .access = from == repository ? push_access(repository) : mount_access(repository, from),
@@ -73,6 +75,7 @@ Result<BlobUploads::MountAnswer> BlobUploads::mount(http::Caller& caller, const 
 Result<OpenUpload> BlobUploads::start(http::Caller& caller, const std::string& repository,
                                       const oci::Descriptor& blob) {
   const Call call{.method = http::Method::kPost,
+                  .operation = runtime::Operation::kUploadStart,
                   .path = fmt::format("/v2/{}/blobs/uploads/", repository),
                   .access = push_access(repository),
                   .stop_grace = kSessionGrace,

@@ -24,6 +24,16 @@ bool may_follow(http::Method method, int status) noexcept {
   return reads ? is_redirect(status) : status == 307 || status == 308;
 }
 
+// A status is an answer, but where it says "not now" or that something broke there.
+runtime::PerformanceMonitor::Outcome outcome_of(const Call& call, const http::Response& response) {
+  const bool failed = response.status == 429 || response.status >= 500;
+  const bool is_list = call.operation == runtime::Operation::kTagList ||
+                       call.operation == runtime::Operation::kCatalog ||
+                       call.operation == runtime::Operation::kReferrers;
+  // Those who read a list know how many names it brought.
+  return {.failed = failed, .bytes = call.body.size() + response.body.size(), .items = failed || is_list ? 0U : 1U};
+}
+
 }  // namespace
 
 Exchange::Exchange(const RegistryOptions& options, auth::Authenticator& authenticator, RegistryServices services)
@@ -78,6 +88,14 @@ Status Exchange::wait_before_retry(http::Caller& caller, const Error& error, int
 
 Result<http::Response> Exchange::attempt_once(http::Caller& caller, const Call& call, const Attempt& attempt) {
   FL_TRY(http::HostGovernor::Permit permit, services_.governor.enter(host(), caller.stop));
+  runtime::OperationTimer timer(services_.monitor, call.operation);
+  Result<http::Response> response = answer(caller, call, attempt, permit);
+  response ? timer.finish(outcome_of(call, *response)) : timer.fail(response.error());
+  return response;
+}
+
+Result<http::Response> Exchange::answer(http::Caller& caller, const Call& call, const Attempt& attempt,
+                                        http::HostGovernor::Permit& permit) {
   Result<http::Response> response = authorized(caller, call, attempt);
   // Nothing was sent but a TLS greeting, so no credential was either.
   if (!response && response.error().reason() == ErrorReason::kNotTls && !call.url && endpoint_.fall_back_to_http()) {

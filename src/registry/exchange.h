@@ -13,6 +13,8 @@ namespace freightliner::registry {
 /// A request to the registry, before it is known under which scheme and with which authorization it goes out.
 struct Call {
   http::Method method = http::Method::kGet;
+  /// What it is measured as where send() sends it.
+  runtime::Operation operation = runtime::Operation::kHead;
   std::string path = {};                        // "/v2/…"
   std::optional<http::Url> url = std::nullopt;  // instead of `path`: a Location or Link
   http::Headers headers = {};
@@ -71,6 +73,8 @@ class Exchange {
 
  private:
   Result<http::Response> attempt_once(http::Caller& caller, const Call& call, const Attempt& attempt);
+  Result<http::Response> answer(http::Caller& caller, const Call& call, const Attempt& attempt,
+                                http::HostGovernor::Permit& permit);
   Result<http::Response> follow(http::Caller& caller, const Call& call, http::Response response,
                                 const Attempt& attempt);
   Result<http::Response> authorized(http::Caller& caller, const Call& call, const Attempt& attempt);

@@ -17,9 +17,12 @@ constexpr ListLimits kNameLimits = {
     .page_bytes = 16 * kMiB, .total_bytes = 256 * kMiB, .entries = 2'000'000, .pages = 40'000};
 constexpr oci::JsonLimits kPageLimits = {.max_bytes = 16 * kMiB, .max_depth = 64, .max_values = 500'000};
 
-Call list_call(std::string path, auth::Access access, std::string what) {
+Call list_call(runtime::Operation operation, std::string path, auth::Access access, std::string what) {
   // 1,000 is the most that ECR takes.
-  Call call{.path = std::move(path) + "?n=1000", .access = std::move(access), .what = std::move(what)};
+  Call call{.operation = operation,
+            .path = std::move(path) + "?n=1000",
+            .access = std::move(access),
+            .what = std::move(what)};
   call.headers.add("Accept", "application/json");
   return call;
 }
@@ -54,7 +57,9 @@ Result<std::optional<Names>> read_names(Exchange& exchange, http::Caller& caller
       if (std::ranges::find(absent, page.status) != absent.end()) return std::optional<Names>();
       return fail(exchange.error_of(page, what));
     }
+    const std::size_t before = names.size();
     FL_CHECK(add_names(std::move(page), member, what, names));
+    exchange.services().monitor.add_items(pages.operation(), names.size() - before);
     FL_CHECK(pages.check_entries(names.size()));
   }
   return std::optional<Names>(std::move(names));
@@ -72,7 +77,9 @@ Result<std::optional<Names>> Listing::catalog(http::Caller& caller, const std::s
     token_refused = response && response->status == 401 && authorization && authorization->starts_with("Bearer ");
     return response;
   };
-  PageWalk pages(exchange_, list_call("/v2/_catalog", catalog_access(prefix), "GET catalog"), kNameLimits);
+  PageWalk pages(exchange_,
+                 list_call(runtime::Operation::kCatalog, "/v2/_catalog", catalog_access(prefix), "GET catalog"),
+                 kNameLimits);
   auto names = read_names(exchange_, caller, pages, "repositories", {403, 404, 405, 501}, attempt);
   if (!names && token_refused && pages.count() == 0 && names.error().code() == ErrorCode::kAuthentication) {
     return std::optional<Names>();
@@ -82,8 +89,8 @@ Result<std::optional<Names>> Listing::catalog(http::Caller& caller, const std::s
 
 Result<std::optional<Names>> Listing::tags(http::Caller& caller, const std::string& repository, bool write) {
   PageWalk pages(exchange_,
-                 list_call(fmt::format("/v2/{}/tags/list", repository), access_for(repository, write),
-                           fmt::format("GET tags of {}", repository)),
+                 list_call(runtime::Operation::kTagList, fmt::format("/v2/{}/tags/list", repository),
+                           access_for(repository, write), fmt::format("GET tags of {}", repository)),
                  kNameLimits);
   return read_names(exchange_, caller, pages, "tags", {404});
 }

@@ -16,8 +16,14 @@ namespace {
 constexpr ListLimits kReferrerLimits = {
     .page_bytes = http::kMaxManifestBytes, .total_bytes = 64 * kMiB, .entries = 100'000, .pages = 10'000};
 
+runtime::Operation operation_of(http::Method method) noexcept {
+  if (method == http::Method::kPut) return runtime::Operation::kManifestPut;
+  return method == http::Method::kGet ? runtime::Operation::kManifestGet : runtime::Operation::kHead;
+}
+
 Call manifest_call(http::Method method, const std::string& repository, const std::string& reference, bool write) {
   Call call{.method = method,
+            .operation = operation_of(method),
             .path = fmt::format("/v2/{}/manifests/{}", repository, reference),
             .max_response_bytes = http::kMaxManifestBytes,
             .access = access_for(repository, write),
@@ -165,6 +171,7 @@ Result<DeleteOutcome> Manifests::remove(http::Caller& caller, const std::string&
                                         const std::string& reference) {
   const bool by_tag = oci::is_valid_tag(reference);
   const Call call{.method = http::Method::kDelete,
+                  .operation = runtime::Operation::kDelete,
                   .path = fmt::format("/v2/{}/manifests/{}", repository, reference),
                   .what = fmt::format("DELETE manifest {}{}{}", repository, by_tag ? ':' : '@', reference)};
   FL_TRY(const http::Response response, send_delete(caller, call, repository));
@@ -184,7 +191,8 @@ Result<DeleteOutcome> Manifests::remove(http::Caller& caller, const std::string&
 Result<std::optional<std::vector<oci::Descriptor>>> Manifests::referrers(http::Caller& caller,
                                                                          const std::string& repository,
                                                                          const oci::Digest& digest) {
-  Call call{.path = fmt::format("/v2/{}/referrers/{}", repository, digest.to_string()),
+  Call call{.operation = runtime::Operation::kReferrers,
+            .path = fmt::format("/v2/{}/referrers/{}", repository, digest.to_string()),
             .access = pull_access(repository),
             .what = fmt::format("GET referrers {}@{}", repository, digest.to_string())};
   call.headers.add("Accept", std::string(oci::kOciIndex));
@@ -199,7 +207,9 @@ Result<std::optional<std::vector<oci::Descriptor>>> Manifests::referrers(http::C
     const oci::RawManifest raw(std::move(response.body), std::string(oci::kOciIndex), digest);
     auto content = oci::parse_manifest(raw);
     if (!content) return fail(std::move(content).error().with_context(what));
+    const std::size_t before = all.size();
     for (oci::Descriptor& child : oci::children_of(*content)) all.push_back(std::move(child));
+    exchange_.services().monitor.add_items(pages.operation(), all.size() - before);
     FL_CHECK(pages.check_entries(all.size()));
   }
   return all;

@@ -33,6 +33,7 @@ class PageWalk {
   /// Refuses a list that has grown to more entries than it may.
   Status check_entries(std::size_t entries) const;
   const std::string& what() const noexcept { return call_.what; }
+  runtime::Operation operation() const noexcept { return call_.operation; }
 
  private:
   Status advance(const http::Response& response);

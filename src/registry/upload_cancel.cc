@@ -28,6 +28,7 @@ void note_end(const Exchange& exchange, UploadSession& session) {
 Status cancel_upload(Exchange& exchange, const http::Caller& caller, const UploadSession& session) {
   // Its own stop token: clean-up goes on when the run is stopped.
   http::Caller cleaner{caller.session, std::stop_token()};
+  runtime::OperationTimer timer(exchange.services().monitor, runtime::Operation::kUploadCancel);
   Call call{.url = session.location,
             .access = push_access(session.repository),
             .what = fmt::format("cancel upload {}@{}", session.repository, session.blob.digest.to_string())};
@@ -47,6 +48,7 @@ Status cancel_upload(Exchange& exchange, const http::Caller& caller, const Uploa
   exchange.services().log.debug("{}: status {}, delete {}", call.what, status.status, deleted.status);
   // Other refusals say that there is no such session any more, or that this registry never deletes one.
   if (deleted.status == 401 || deleted.status >= 500) return fail(exchange.error_of(deleted, call.what));
+  timer.finish({.items = 1});
   return {};
 }
 

@@ -135,6 +135,7 @@ Status UploadWriter::settle(const http::Response& response) {
 Status UploadWriter::settle_lost_answer(Error error) {
   if (!error.retryable() || error.http_status() != 0) return fail(std::move(error));
   const Call head{.method = http::Method::kHead,
+                  .operation = runtime::Operation::kHead,
                   .path = fmt::format("/v2/{}/blobs/{}", session_.repository, session_.blob.digest.to_string()),
                   .access = push_access(session_.repository),
                   .what = fmt::format("HEAD blob {}@{}", session_.repository, session_.blob.digest.to_string())};

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "freightliner/replicate/copy_record.h"
 #include "freightliner/replicate/version.h"
 
 namespace freightliner::replicate {

@@ -1,38 +1,12 @@
 #include "replicate/reference_copy.h"
 
+#include "freightliner/replicate/copy_record.h"
 #include "freightliner/replicate/version.h"
 
 namespace freightliner::replicate {
 namespace {
 
 using copy::CopyReport;
-
-Outcome outcome_of(CopyReport::Status status) {
-  switch (status) {
-    case CopyReport::Status::kCopied:
-      return Outcome::kCopied;
-    case CopyReport::Status::kUnchanged:
-      return Outcome::kEqual;
-    case CopyReport::Status::kSkipped:
-      return Outcome::kKept;
-    case CopyReport::Status::kPlanned:
-      break;
-  }
-  return Outcome::kPlanned;
-}
-
-Reason reason_of(const CopyReport& report, bool recompresses, bool was_there) {
-  switch (report.status) {
-    case CopyReport::Status::kUnchanged:
-      return recompresses ? Reason::kRecompressed : Reason::kSameDigest;
-    case CopyReport::Status::kSkipped:
-      return Reason::kOverwriteNever;
-    case CopyReport::Status::kCopied:
-    case CopyReport::Status::kPlanned:
-      break;
-  }
-  return was_there || report.previous ? Reason::kChanged : Reason::kNew;
-}
 
 // A signature's tag and its contents name a digest that the destination will not have.
 Status check_digest_tag(const copy::CopyOptions& options, const std::string& tag) {
@@ -84,13 +58,11 @@ void copy_reference(http::Caller& caller, const TreeServices& services, const Co
     return;
   }
   book.add_blobs(*report);
-  book.add({.repository = listing.names,
-            .tag = tag,
-            .outcome = outcome_of(report->status),
-            .reason = reason_of(*report, places.options.copy.recompress.has_value(), listing.destination_has(tag)),
-            .digest = report->digest,
-            .bytes = report->bytes_copied,
-            .duration = std::chrono::duration_cast<Duration>(services.clock.now() - start)});
+  ReferenceResult result = copied_result(
+      listing.names, tag, *report,
+      {.recompresses = places.options.copy.recompress.has_value(), .was_there = listing.destination_has(tag)});
+  result.duration = std::chrono::duration_cast<Duration>(services.clock.now() - start);
+  book.add(std::move(result));
 }
 
 }  // namespace freightliner::replicate

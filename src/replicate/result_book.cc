@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "freightliner/base/text.h"
+#include "freightliner/replicate/copy_record.h"
 
 namespace freightliner::replicate {
 namespace {
@@ -17,15 +18,6 @@ std::string name_of(const ReferenceResult& result) {
 }
 
 }  // namespace
-
-ReferenceResult failed_result(std::shared_ptr<const RepositoryPair> repository, std::string tag, const Error& error) {
-  return {.repository = std::move(repository),
-          .tag = std::move(tag),
-          .outcome = Outcome::kFailed,
-          .reason = Reason::kError,
-          .error_class = error.code(),
-          .error = error.describe()};
-}
 
 void ResultBook::add_listing(const RepositoryListing& listing) {
   services_.progress.repositories_done.fetch_add(1, std::memory_order_relaxed);
@@ -73,47 +65,15 @@ void ResultBook::add(ReferenceResult result) {
 }
 
 void ResultBook::count(const ReferenceResult& result) {
-  switch (result.outcome) {
-    case Outcome::kCopied:
-      ++totals_.copied;
-      break;
-    case Outcome::kEqual:
-      ++totals_.equal;
-      break;
-    case Outcome::kKept:
-      ++totals_.kept;
-      break;
-    case Outcome::kFailed:
-      ++totals_.failed;
-      if (!result.tag.empty() && result.reason != Reason::kExtra) ++failed_tags_;
-      forbids_deletion_ = forbids_deletion_ || result.error_class == ErrorCode::kAuthentication;
-      break;
-    case Outcome::kDeleted:
-    case Outcome::kPlannedDelete:
-      ++totals_.deleted;
-      break;
-    case Outcome::kPlanned:
-      ++totals_.planned;
-      break;
-    case Outcome::kMissing:
-      ++totals_.missing;
-      break;
-    case Outcome::kDifferent:
-    case Outcome::kIncomplete:
-      ++totals_.different;
-      break;
-    case Outcome::kExtra:
-      ++totals_.extra;
-      break;
-  }
+  totals_.add(result.outcome);
+  if (result.outcome != Outcome::kFailed) return;
+  if (!result.tag.empty() && result.reason != Reason::kExtra) ++failed_tags_;
+  forbids_deletion_ = forbids_deletion_ || result.error_class == ErrorCode::kAuthentication;
 }
 
 void ResultBook::add_blobs(const copy::CopyReport& report) {
   const std::lock_guard lock(mutex_);
-  totals_.bytes_copied += report.bytes_copied;
-  totals_.blobs_copied += report.blobs_copied;
-  totals_.blobs_mounted += report.blobs_mounted;
-  totals_.blobs_present += report.blobs_present;
+  totals_.add_blobs(report);
 }
 
 bool ResultBook::has_failures() const {

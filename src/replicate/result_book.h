@@ -43,7 +43,4 @@ class ResultBook {
   bool forbids_deletion_ = false;
 };
 
-/// A result that says that something failed.
-ReferenceResult failed_result(std::shared_ptr<const RepositoryPair> repository, std::string tag, const Error& error);
-
 }  // namespace freightliner::replicate

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "freightliner/copy/recompress_mark.h"
+#include "freightliner/replicate/copy_record.h"
 #include "freightliner/replicate/tree_replicator.h"
 #include "replicate/discovery.h"
 #include "replicate/listing_queue.h"

@@ -6,6 +6,8 @@
 
 #include "freightliner/base/date.h"
 #include "freightliner/base/text.h"
+#include "freightliner/copy/copier.h"
+#include "freightliner/replicate/performance_json.h"
 #include "freightliner/runtime/temporary_file.h"
 #include "replicate/json_text.h"
 #include "replicate/report_format.h"
@@ -45,18 +47,21 @@ OrderedJson totals_json(const TreeTotals& totals) {
   };
 }
 
-OrderedJson performance_json(const TreeReport& report) {
+OrderedJson whole_performance_json(const TreeReport& report) {
   const TreeTotals& totals = report.totals;
-  return {
+  OrderedJson json = {
       {"duration_ms", report.duration.count()},
       {"bytes_copied", totals.bytes_copied},
       {"bytes_per_second", std::llround(per_second(totals.bytes_copied, report.duration))},
       {"tags_per_second", std::round(per_second(handled_tags(totals), report.duration) * 10.0) / 10.0},
       {"retries", totals.retries},
-      {"peak_rss_bytes", report.peak_rss_bytes},
+      {"peak_rss_bytes", report.performance.end.system.peak_rss_bytes},
       {"blobs",
        {{"copied", totals.blobs_copied}, {"mounted", totals.blobs_mounted}, {"present", totals.blobs_present}}},
   };
+  json.update(performance_json(report.performance));
+  json["samples"] = samples_json(report.performance.series);
+  return json;
 }
 
 OrderedJson error_json(const Error& error) {
@@ -77,7 +82,7 @@ OrderedJson head_json(const TreeReport& report) {
       {"dry_run", report.dry_run},
       {"exit_code", report.exit_code},
       {"totals", totals_json(report.totals)},
-      {"performance", performance_json(report)},
+      {"performance", whole_performance_json(report)},
   };
   if (report.error) head["error"] = error_json(*report.error);
   return head;
@@ -99,6 +104,47 @@ OrderedJson reference_json(const ReferenceResult& reference) {
 }
 
 }  // namespace
+
+void TreeTotals::add(Outcome outcome) noexcept {
+  switch (outcome) {
+    case Outcome::kCopied:
+      ++copied;
+      break;
+    case Outcome::kEqual:
+      ++equal;
+      break;
+    case Outcome::kKept:
+      ++kept;
+      break;
+    case Outcome::kFailed:
+      ++failed;
+      break;
+    case Outcome::kDeleted:
+    case Outcome::kPlannedDelete:
+      ++deleted;
+      break;
+    case Outcome::kPlanned:
+      ++planned;
+      break;
+    case Outcome::kMissing:
+      ++missing;
+      break;
+    case Outcome::kDifferent:
+    case Outcome::kIncomplete:
+      ++different;
+      break;
+    case Outcome::kExtra:
+      ++extra;
+      break;
+  }
+}
+
+void TreeTotals::add_blobs(const copy::CopyReport& report) noexcept {
+  bytes_copied += report.bytes_copied;
+  blobs_copied += report.blobs_copied;
+  blobs_mounted += report.blobs_mounted;
+  blobs_present += report.blobs_present;
+}
 
 std::string_view to_string(Outcome outcome) noexcept {
   switch (outcome) {

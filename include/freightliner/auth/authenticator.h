@@ -10,6 +10,7 @@
 #include "freightliner/auth/credential_store.h"
 #include "freightliner/auth/token_cache.h"
 #include "freightliner/http/session.h"
+#include "freightliner/runtime/performance_monitor.h"
 
 namespace freightliner::auth {
 
@@ -32,7 +33,9 @@ struct AuthenticatorOptions {
 /// the session given to a call is the calling thread's.
 class Authenticator {
  public:
-  Authenticator(AuthenticatorOptions options, CredentialStore& credentials, Clock& clock, Logger log);
+  /// All but the options outlives it.
+  Authenticator(AuthenticatorOptions options, CredentialStore& credentials, Clock& clock,
+                runtime::PerformanceMonitor& monitor, Logger log);
   ~Authenticator();
 
   /// The Authorization value to send with the first try; nullopt where nothing was learnt yet or the registry is open.

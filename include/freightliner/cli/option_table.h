@@ -42,7 +42,18 @@ enum class OptionKind {
   kChoice,    ///< one of `choices`
 };
 
-enum class OptionGroup { kContent, kSelection, kDeletion, kState, kAuthentication, kConnection, kPace, kOutput, kDocs };
+enum class OptionGroup {
+  kContent,
+  kSelection,
+  kDeletion,
+  kState,
+  kAuthentication,
+  kConnection,
+  kPace,
+  kMonitor,
+  kOutput,
+  kDocs
+};
 
 /// All there is to say about one option: flags, environment variable, configuration key, help and reference
 /// documentation come from here. A literal type: the table costs nothing at start-up.

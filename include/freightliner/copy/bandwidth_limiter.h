@@ -7,6 +7,7 @@
 
 #include "freightliner/base/clock.h"
 #include "freightliner/base/guarded.h"
+#include "freightliner/runtime/performance_monitor.h"
 
 namespace freightliner::copy {
 
@@ -23,6 +24,10 @@ class BandwidthLimiter {
   /// Errors: kCancelled.
   Status take(std::uint64_t bytes, const std::string& source_host, const std::string& destination_host,
               const std::stop_token& stop);
+  /// How often chunks waited, and for how long in all: transfers wait side by side.
+  runtime::WaitStatistics waits() const {
+    return waits_.with([](const runtime::WaitStatistics& waits) { return waits; });
+  }
 
  private:
   struct Lane {
@@ -35,6 +40,7 @@ class BandwidthLimiter {
   Clock& clock_;
   bool unlimited_;
   Guarded<std::map<std::string, Lane>> lanes_;  // "": the whole run
+  Guarded<runtime::WaitStatistics> waits_;
 };
 
 }  // namespace freightliner::copy

@@ -21,6 +21,7 @@
 #include "freightliner/io/codec.h"
 #include "freightliner/oci/platform.h"
 #include "freightliner/runtime/memory_governor.h"
+#include "freightliner/runtime/performance_monitor.h"
 #include "freightliner/runtime/progress.h"
 #include "freightliner/runtime/worker_pool.h"
 #include "freightliner/transport/image_destination.h"
@@ -119,6 +120,7 @@ struct CopyServices {
   runtime::MemoryGovernor& memory;  ///< of those buffers
   Clock& clock;
   runtime::Progress& progress;
+  runtime::PerformanceMonitor& monitor;
   http::RetryPolicy retry;
   Logger log;
   std::size_t chunk_size;          ///< bytes per chunk of a transfer

@@ -4,9 +4,11 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "freightliner/base/clock.h"
 #include "freightliner/base/log.h"
+#include "freightliner/runtime/performance_monitor.h"
 
 namespace freightliner::http {
 
@@ -64,6 +66,8 @@ class HostGovernor {
   void pause(const std::string& host, Duration duration);
   /// A request was given up after all its retries.
   void gave_up(const std::string& host);
+  /// Of each host that was asked so far, by name.
+  std::vector<runtime::HostStatistics> statistics() const;
 
  private:
   class Impl;

@@ -27,6 +27,12 @@ struct SessionOptions {
   TlsOptions tls;
 };
 
+/// What the sessions have sent so far.
+struct ConnectionStatistics {
+  std::uint64_t opened = 0;    ///< connections that came about
+  std::uint64_t requests = 0;  ///< on them; one that is sent again on a fresh connection counts twice
+};
+
 /// DNS answers and TLS sessions shared by all sessions of a process. Connections are never shared
 /// (CURL_LOCK_DATA_CONNECT is not safe in libcurl 7.88.1). Safe from any thread; outlives the sessions.
 class SharedCaches {
@@ -35,6 +41,8 @@ class SharedCaches {
   ~SharedCaches();
   SharedCaches(const SharedCaches&) = delete;
   SharedCaches& operator=(const SharedCaches&) = delete;
+
+  ConnectionStatistics connections() const noexcept;
 
   class Impl;
   Impl& impl() noexcept { return *impl_; }

@@ -17,6 +17,7 @@
 #include "freightliner/oci/manifest.h"
 #include "freightliner/registry/upload_journal.h"
 #include "freightliner/runtime/cleanup_registry.h"
+#include "freightliner/runtime/performance_monitor.h"
 #include "freightliner/runtime/progress.h"
 
 namespace freightliner::registry {
@@ -38,6 +39,7 @@ struct RegistryServices {
   Clock& clock;
   runtime::Progress& progress;
   runtime::CleanupRegistry& cleanups;  ///< of upload sessions
+  runtime::PerformanceMonitor& monitor;
   Logger log;
   UploadJournal* uploads = nullptr;  ///< where sessions are noted for a later run; nullptr: nowhere
 };

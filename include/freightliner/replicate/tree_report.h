@@ -13,6 +13,11 @@
 #include "freightliner/oci/digest.h"
 #include "freightliner/replicate/repository_map.h"
 #include "freightliner/runtime/cleanup_registry.h"
+#include "freightliner/runtime/performance_sampler.h"
+
+namespace freightliner::copy {
+struct CopyReport;
+}
 
 namespace freightliner::replicate {
 
@@ -85,6 +90,11 @@ struct TreeTotals {
   std::uint64_t blobs_mounted = 0;
   std::uint64_t blobs_present = 0;
   std::uint64_t retries = 0;
+
+  /// Counts a result.
+  void add(Outcome outcome) noexcept;
+  /// Counts what became of the blobs of a copy.
+  void add_blobs(const copy::CopyReport& report) noexcept;
 };
 
 struct TreeReport {
@@ -99,7 +109,7 @@ struct TreeReport {
   /// done until then.
   std::optional<Error> error = {};
   int exit_code = 0;
-  std::uint64_t peak_rss_bytes = 0;
+  runtime::PerformanceRecord performance = {};
 };
 
 /// The report as one JSON document (docs/STATE_FORMAT.md, "Reports"), handed to `sink` piece by piece: the text of a

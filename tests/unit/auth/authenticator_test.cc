@@ -53,7 +53,7 @@ class AuthenticatorTest : public testing::Test {
     if (!credentials_) credentials_ = std::make_unique<CredentialStore>(CredentialStoreOptions(), log_);
     registry_ = registry;
     authenticator_ = std::make_unique<Authenticator>(AuthenticatorOptions{registry, std::move(token_hosts)},
-                                                     *credentials_, clock_, log_);
+                                                     *credentials_, clock_, monitor_, log_);
     return *authenticator_;
   }
   http::Response unauthorized(const std::vector<std::string>& challenges, const std::string& scheme = "http") const {
@@ -86,6 +86,7 @@ class AuthenticatorTest : public testing::Test {
   CollectingSink sink_;
   Logger log_{&sink_, LogLevel::kDebug};
   test::ManualClock clock_;
+  runtime::PerformanceMonitor monitor_;
   http::SharedCaches caches_;
   http::Session session_{http::SessionOptions{}, caches_, log_};
   std::unique_ptr<CredentialStore> credentials_;

@@ -47,7 +47,7 @@ TEST(RunFrame, LeaksAreToldAndMadeAFailureOnRequest) {
     bool undone = false;
     runtime::CleanupRegistry::Registration held;
     if (c.leak) {
-      held = frame.services().cleanups.add(CleanupKind::kTemporaryFile, "/x/.y.tmp", [&undone] {
+      held = frame.cleanups().add(CleanupKind::kTemporaryFile, "/x/.y.tmp", [&undone] {
         undone = true;
         return Status();
       });
@@ -65,8 +65,8 @@ TEST(RunFrame, WhatCouldNotBeUndoneIsTold) {
   const Voice voice{.terminal = captured.terminal};
   RunFrame frame(settings_of({"--leak-check"}), voice, Duration(0));
   for (const char* const name : {"reg.example/a", "reg.example/b"}) {
-    const auto held = frame.services().cleanups.add(CleanupKind::kUploadSession, name,
-                                                    [] { return Status(fail(ErrorCode::kTemporary, "no answer")); });
+    const auto held = frame.cleanups().add(CleanupKind::kUploadSession, name,
+                                           [] { return Status(fail(ErrorCode::kTemporary, "no answer")); });
   }
   EXPECT_EQ(frame.settle(6), 6);
   EXPECT_THAT(captured.error.take(), HasSubstr("left behind: upload session reg.example/a: no answer (and 1 more)"));
@@ -84,7 +84,7 @@ TEST(RunFrameDeathTest, LeavingInHasteStillRemovesFiles) {
         Terminal terminal(1, 2, environment_of({}));
         const Voice voice{.terminal = terminal};
         RunFrame frame(settings_of({}), voice, Duration(0));
-        runtime::CleanupRegistry& cleanups = frame.services().cleanups;
+        runtime::CleanupRegistry& cleanups = frame.cleanups();
         const auto directory = io::Directory::open(std::getenv(kPlace)).value();
         const auto file = runtime::TemporaryFile::create(cleanups, directory, "report.json").value();
         const auto session = cleanups.add(CleanupKind::kUploadSession, "reg.example/a", [] { return Status(); });

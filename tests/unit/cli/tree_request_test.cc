@@ -30,7 +30,7 @@ TEST(TreeRequest, DefaultsOfAPlainReplication) {
   EXPECT_EQ(request->options.max_deletes.of(100), 10U);
   EXPECT_EQ(request->jobs_per_host, 64U);
   EXPECT_EQ(request->checkpoint_ttl, std::chrono::minutes(30));
-  EXPECT_TRUE(request->report.empty());
+  EXPECT_TRUE(request->monitor.report.empty());
   EXPECT_EQ(*request->options.selection.map.destination_of("team/app"), "app");
 }
 

@@ -27,6 +27,8 @@ TEST(BandwidthLimiter, BytesTakeTheTimeThatTheRateGivesThem) {
   BandwidthLimiter limiter(clock, 1000, {});
   for (int i = 0; i < 10; ++i) ASSERT_TRUE(limiter.take(500, "a", "b", {}));
   EXPECT_EQ(slept(clock), Duration(5'000));
+  EXPECT_EQ(limiter.waits().count, 10U);
+  EXPECT_EQ(limiter.waits().time, Duration(5'000));
 }
 
 TEST(BandwidthLimiter, AHostsLimitCountsForThatHostAlone) {

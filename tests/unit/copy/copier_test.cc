@@ -30,6 +30,7 @@ class CopierTest : public ::testing::Test {
             .memory = memory != nullptr ? *memory : memory_,
             .clock = clock_,
             .progress = progress_,
+            .monitor = monitor_,
             .retry = {},
             .log = {},
             .chunk_size = 64 * kKiB,
@@ -67,6 +68,7 @@ class CopierTest : public ::testing::Test {
       buffers_, clock_, {.budget = {64 * kMiB, runtime::BudgetSource::kOption}, .interval = {}}};
   BandwidthLimiter bandwidth_{clock_, std::nullopt, {}};
   runtime::Progress progress_;
+  runtime::PerformanceMonitor monitor_;
   std::stop_source stop_;
   MemoryRepository from_;
   MemoryRepository to_;

@@ -48,6 +48,7 @@ class RecompressTest : public ::testing::Test {
             .memory = memory_,
             .clock = clock_,
             .progress = progress_,
+            .monitor = monitor_,
             .retry = {},
             .log = {},
             .chunk_size = 16 * kKiB,
@@ -110,6 +111,7 @@ class RecompressTest : public ::testing::Test {
   test::ManualClock clock_;
   BandwidthLimiter bandwidth_{clock_, std::nullopt, {}};
   runtime::Progress progress_;
+  runtime::PerformanceMonitor monitor_;
   std::stop_source stop_;
   MemoryRepository from_;
   MemoryRepository to_;

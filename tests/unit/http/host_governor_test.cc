@@ -24,6 +24,24 @@ TEST(HostGovernor, APauseHoldsBackOneHostForItsTime) {
   EXPECT_EQ(clock.sleeps().size(), 1U);
 }
 
+TEST(HostGovernor, CountsRequestsRefusalsAndWaits) {
+  test::ManualClock clock;
+  HostGovernor governor(clock, {.max_requests = 4, .requests_per_second = {{"a", 10.0}}}, Logger());
+  governor.enter("b", {})->answered(200);
+  governor.enter("a", {})->answered(503);
+  governor.pause("a", Duration(5'000));
+  governor.enter("a", {})->answered(200);  // behind the pause, when its slot has come
+  ASSERT_TRUE(governor.wait_until_open("a", {}));
+  const auto statistics = governor.statistics();
+  ASSERT_EQ(statistics.size(), 2U);
+  EXPECT_EQ(statistics[0].host, "a");
+  EXPECT_EQ(statistics[0].requests, 2U);
+  EXPECT_EQ(statistics[0].throttled, 1U);
+  EXPECT_EQ(statistics[0].waits.count, 1U);
+  EXPECT_EQ(statistics[0].waits.time, Duration(5'000));
+  EXPECT_EQ(statistics[1].waits.count, 0U);
+}
+
 TEST(HostGovernor, AStopEndsTheWait) {
   test::ManualClock clock;
   HostGovernor governor(clock);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -47,7 +48,7 @@ TreeReport small_report() {
   report.started = std::chrono::system_clock::time_point(std::chrono::milliseconds(1'714'564'800'123));
   report.duration = Duration(2'500);
   report.exit_code = 3;
-  report.peak_rss_bytes = 50 * kMiB;
+  report.performance.end.system.peak_rss_bytes = 50 * kMiB;
   report.totals = {.repositories = 3,
                    .repositories_skipped = 1,
                    .tags = 10,
@@ -83,8 +84,13 @@ std::string text_of(const TreeReport& report) {
   return text;
 }
 
+/// The members of `performance` that a monitor brings.
+constexpr std::array kMeasured = {"operations",  "system", "connections", "waits",  "hosts",
+                                  "buffer_pool", "memory", "cleanups",    "alerts", "samples"};
+
 TEST(TreeReportTest, HasEveryMember) {
-  const json document = json::parse(text_of(small_report()));
+  json document = json::parse(text_of(small_report()));
+  for (const char* measured : kMeasured) EXPECT_EQ(document["performance"].erase(measured), 1U) << measured;
   const json expected = {{"freightliner_report", 1},
                          {"source", "src:5000/team"},
                          {"destination", "dst:5000"},

@@ -40,7 +40,7 @@ class ScriptedRegistry {
   // What the client is made of, for tests of its parts.
   registry::RegistryOptions options() const { return {.registry = server_.host(), .plain_http = true, .retry = {}}; }
   registry::RegistryServices services() {
-    return {governor_, clock_, progress_, cleanups_, Logger(&log_, LogLevel::kWarn)};
+    return {governor_, clock_, progress_, cleanups_, monitor_, Logger(&log_, LogLevel::kWarn)};
   }
   auth::Authenticator& authenticator() { return authenticator_; }
 
@@ -48,6 +48,7 @@ class ScriptedRegistry {
   http::Caller& caller() { return caller_; }
   const ScriptedServer& server() const { return server_; }
   CollectingLog& log() { return log_; }
+  const runtime::PerformanceMonitor& monitor() const { return monitor_; }
   /// "GET /v2/…" for each request, in order.
   std::vector<std::string> targets() const {
     std::vector<std::string> result;
@@ -70,7 +71,8 @@ class ScriptedRegistry {
   std::stop_source stop_;
   http::Caller caller_{session_, stop_.get_token()};
   auth::CredentialStore credentials_;
-  auth::Authenticator authenticator_{{server_.host(), {}}, credentials_, clock_, Logger()};
+  runtime::PerformanceMonitor monitor_;
+  auth::Authenticator authenticator_{{server_.host(), {}}, credentials_, clock_, monitor_, Logger()};
   http::HostGovernor governor_{clock_};
   runtime::Progress progress_;
   runtime::CleanupRegistry cleanups_{clock_};

@@ -1,0 +1,129 @@
+// What measuring costs. After the usual table of Google Benchmark it prints the figures with their bounds, and ends
+// with 1 where one is missed. bench/monitor_cost sets them against a real copy.
+
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "allocation_count.h"
+#include "freightliner/runtime/performance_monitor.h"
+
+namespace {
+
+using freightliner::runtime::Operation;
+using freightliner::runtime::OperationTimer;
+using freightliner::runtime::PerformanceMonitor;
+using Seconds = std::chrono::duration<double>;
+
+constexpr int kRounds = 5;
+constexpr int kManyThreads = 16;
+
+// Latencies as they come: over several powers of two, and now and then a new maximum.
+void record(PerformanceMonitor& monitor, std::uint64_t& state) {
+  state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+  monitor.record(Operation::kBlobCopy, std::chrono::nanoseconds(state >> 36), {.bytes = 1000, .items = 1});
+}
+
+void monitor_record(benchmark::State& state) {
+  static PerformanceMonitor monitor;
+  std::uint64_t random = static_cast<std::uint64_t>(state.thread_index());
+  for (auto _ : state) record(monitor, random);
+}
+BENCHMARK(monitor_record);
+BENCHMARK(monitor_record)->Threads(2)->Threads(kManyThreads)->UseRealTime();
+
+void operation_timer(benchmark::State& state) {
+  PerformanceMonitor monitor;
+  for (auto _ : state) {
+    OperationTimer timer(monitor, Operation::kHead);
+    timer.finish({.items = 1});
+  }
+}
+BENCHMARK(operation_timer);
+
+void monitor_snapshot(benchmark::State& state) {
+  PerformanceMonitor monitor;
+  std::uint64_t random = 1;
+  for (int i = 0; i < 1000; ++i) record(monitor, random);
+  for (auto _ : state) benchmark::DoNotOptimize(monitor.snapshot());
+}
+BENCHMARK(monitor_snapshot);
+
+Seconds thread_cpu_time() {
+  timespec time = {};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+/// Nanoseconds of CPU per call, the best of a few rounds: so that other load does not count.
+template <class Function>
+double best_nanoseconds(std::int64_t calls, Function&& function) {
+  double best = 1e18;
+  for (int round = 0; round < kRounds; ++round) {
+    const Seconds start = thread_cpu_time();
+    for (std::int64_t i = 0; i < calls; ++i) function();
+    best = std::min(best, (thread_cpu_time() - start).count() * 1e9 / static_cast<double>(calls));
+  }
+  return best;
+}
+
+/// The same while many threads record the same operation, which none does in a run: there they wait for the network.
+double contended_nanoseconds(PerformanceMonitor& monitor) {
+  constexpr int kCalls = 200'000;
+  std::vector<double> times(kManyThreads);
+  {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < kManyThreads; ++thread) {
+      threads.emplace_back([&monitor, &times, thread] {
+        std::uint64_t random = static_cast<std::uint64_t>(thread);
+        times[static_cast<std::size_t>(thread)] = best_nanoseconds(kCalls, [&] { record(monitor, random); });
+      });
+    }
+  }
+  return *std::ranges::max_element(times);
+}
+
+bool report(std::string_view name, double value, std::string_view target, bool met) {
+  fmt::print("{:<66} {:>10.2f}   {:<10} {}\n", name, value, target, met ? "ok" : "MISSED");
+  return met;
+}
+
+bool print_figures() {
+  constexpr double kMostPerRecord = 50;
+  constexpr double kMostPerLook = 10e6;  // 1 % of a processor, once a second
+  PerformanceMonitor monitor;
+  std::uint64_t random = 1;
+  const double one = best_nanoseconds(2'000'000, [&] { record(monitor, random); });
+  const std::uint64_t before = allocation_count();
+  for (int i = 0; i < 1'000'000; ++i) record(monitor, random);
+  const auto allocations = static_cast<double>(allocation_count() - before);
+  const double timed = best_nanoseconds(1'000'000, [&] {
+    OperationTimer timer(monitor, Operation::kHead);
+    timer.finish({.items = 1});
+  });
+  const double look = best_nanoseconds(500, [&] { benchmark::DoNotOptimize(monitor.snapshot()); });
+  const double contended = contended_nanoseconds(monitor);
+
+  bool met = report("recording an operation, one thread (ns)", one, "<= 50", one <= kMostPerRecord);
+  met &= report("allocations in 1,000,000 records", allocations, "0", allocations == 0);
+  met &= report("one look at everything, once a second (ns)", look, "<= 10e6", look <= kMostPerLook);
+  report("for comparison: with a timer, which reads the clock twice (ns)", timed, "", true);
+  report("for comparison: the slowest of 16 threads on one operation (ns)", contended, "", true);
+  return met;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return print_figures() ? 0 : 1;
+}
