@@ -10,7 +10,7 @@ TEST(StatsText, ATableOfWhatTookPlaceAndALineForEachComponent) {
   monitor.record(runtime::Operation::kBlobCopy, std::chrono::milliseconds(16), {.bytes = 1536, .items = 1});
   monitor.record(runtime::Operation::kHead, std::chrono::microseconds(250), {.failed = true});
   monitor.record(runtime::Operation::kToken, std::chrono::seconds(90), {.items = 1});
-  runtime::PerformanceRecord record{.end = monitor.snapshot()};
+  runtime::PerformanceRecord record{.end = monitor.snapshot(), .alerts = {}};
   record.end.connections_opened = 3;
   record.end.requests = 40;
   const std::vector<std::string> lines = statistics_lines(record);
