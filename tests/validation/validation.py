@@ -14,7 +14,6 @@ sys.path.insert(0, str(ROOT / "bench"))
 from bench_support import Helper, write_image  # noqa: E402: found by the line above, as support is by that file
 from sparse_registry import Image  # noqa: E402
 from support.case import Case  # noqa: E402
-from support.tree import MEMORY  # noqa: E402
 
 # FREIGHTLINER_VALIDATION_SCALE=8 has layers of 8 GiB and eight times as many tags; the default suits every run of tools/test.
 SCALE = int(os.environ.get("FREIGHTLINER_VALIDATION_SCALE", "1"))
