@@ -314,6 +314,10 @@ std::optional<registry::SavedUpload> Checkpoint::Impl::take(const std::string& r
 }
 
 Status Checkpoint::Impl::record(UploadEntry entry) {
+  if (!oci::is_valid_repository(entry.repository)) {
+    return fail(ErrorCode::kInternal,
+                fmt::format("{} is no name that a checkpoint can hold", printable(entry.repository)));
+  }
   entry.time = clock_.wall_time();
   const std::string line = journal_line(entry);
   FL_TRY(const bool due, state_.with([&](State& state) { return append(state, line); }));
@@ -347,7 +351,8 @@ std::optional<registry::SavedUpload> Checkpoint::take(const std::string& reposit
 
 Status Checkpoint::note(const std::string& repository, const oci::Descriptor& blob,
                         const registry::SavedUpload& upload) {
-  if (upload.location.size() > kMaxNotedLocation) return {};  // could not be read again
+  // One that could not be read again as it is costs an upload from its start, not the journal.
+  if (!is_notable(upload.location)) return {};
   return impl_->record(UploadEntry{repository, blob.digest, UploadEntry::Session{blob.size, upload}, {}});
 }
 

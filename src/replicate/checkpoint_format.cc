@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <span>
 
 #include "freightliner/base/date.h"
@@ -73,6 +74,11 @@ std::string journal_line(const UploadEntry& entry) {
   }
   members[entry.session ? "noted" : "ended"] = date_text(entry.time);
   return with_sum(members);
+}
+
+bool is_notable(std::string_view location) noexcept {
+  return !location.empty() && location.size() <= kMaxNotedLocation &&
+         std::ranges::all_of(location, [](char c) { return c > ' ' && c < '\x7f'; });
 }
 
 Error JournalReader::damage(std::string_view reason) const {
@@ -186,7 +192,7 @@ Result<UploadEntry> JournalReader::upload_entry(const oci::Json& object) const {
   const std::string* location = text_member(object, "location");
   if (!size || !offset || !reach || location == nullptr) return fail(damage("a member is missing"));
   if (*offset > *reach || *reach > *size) return fail(damage("its numbers of bytes contradict each other"));
-  if (location->empty() || location->size() > kMaxNotedLocation) return fail(damage("\"location\" is no Location"));
+  if (!is_notable(*location)) return fail(damage("\"location\" is no Location"));
   entry.session = UploadEntry::Session{*size, {*location, *offset, *reach}};
   return entry;
 }

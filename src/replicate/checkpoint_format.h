@@ -48,8 +48,10 @@ struct UploadEntry {
 /// What a line that is no header says.
 using JournalEntry = std::variant<CheckpointEntry, UploadEntry>;
 
-/// The longest Location that a line holds; one beyond it is not noted.
+/// The longest Location that a line holds.
 inline constexpr std::size_t kMaxNotedLocation = 16 * kKiB;
+/// True for a Location that a line can hold: not too long, and of visible ASCII, as a URL is (RFC 3986).
+bool is_notable(std::string_view location) noexcept;
 
 /// A line with its check sum and its end.
 std::string journal_line(const JournalHeader& header);

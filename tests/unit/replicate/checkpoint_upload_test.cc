@@ -160,12 +160,23 @@ TEST_F(CheckpointUploadTest, ShowKeepsTheSecret) {
   }
 }
 
-TEST_F(CheckpointUploadTest, ALocationThatIsTooLongIsNotNoted) {
-  note(1, {"https://dst/" + std::string(kMaxNotedLocation - 12, '\x7f'), 0, 1});
+TEST_F(CheckpointUploadTest, ALocationThatCouldNotBeReadAgainIsNotNoted) {
+  note(1, {"https://dst/" + std::string(kMaxNotedLocation - 12, '"'), 0, 1});
   EXPECT_EQ(lines(), 2);
   EXPECT_TRUE(take(blob(1))) << "the longest one, and escaped";
-  note(2, {std::string(kMaxNotedLocation + 1, 'a'), 0, 1});
+  for (const std::string& location :
+       {std::string(kMaxNotedLocation + 1, 'a'), std::string(), std::string("https://dst/\xff"),
+        std::string("https://dst/a b"), std::string("https://dst/\n"), std::string("https://dst/\x7f")}) {
+    note(2, {location, 0, 1});
+  }
   EXPECT_EQ(lines(), 2);
+}
+
+TEST_F(CheckpointUploadTest, RefusesNamesThatItCouldNotReadAgain) {
+  const auto checkpoint = open();
+  EXPECT_EQ((*checkpoint)->note("Team", blob(1), kSaved).error().code(), ErrorCode::kInternal);
+  EXPECT_EQ((*checkpoint)->ended("", digest(1)).error().code(), ErrorCode::kInternal);
+  EXPECT_EQ(lines(), 1);
 }
 
 std::string summed(const std::string& members) {
