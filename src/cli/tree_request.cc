@@ -205,6 +205,7 @@ Result<TreeRequest> make_tree_request(const TreeRequestInput& input, replicate::
                                       std::chrono::system_clock::time_point now) {
   const Settings& settings = input.settings;
   TreeRequest request;
+  const replicate::PatternCache::Statistics before = patterns.statistics();
   FL_CHECK(parse_operands(input, request));
   FL_CHECK(parse_selection(settings, patterns, now, request));
   if (input.command == kCheckCommand) {
@@ -213,6 +214,8 @@ Result<TreeRequest> make_tree_request(const TreeRequestInput& input, replicate::
     FL_CHECK(parse_run(settings, patterns, request));
     request.selection_text = selection_text_of(request, settings);
   }
+  const replicate::PatternCache::Statistics after = patterns.statistics();
+  request.patterns = {.compiled = after.compiled - before.compiled, .reused = after.reused - before.reused};
   if (input.command == kReplicateTreeCommand) FL_CHECK(parse_failed_references(settings, request));
   FL_CHECK(check_report_place(settings));
   request.report = settings.text("report");

@@ -11,6 +11,7 @@
 
 #include "freightliner/base/clock.h"
 #include "freightliner/oci/digest.h"
+#include "freightliner/replicate/name_filter.h"
 #include "freightliner/replicate/repository_map.h"
 #include "freightliner/runtime/cleanup_registry.h"
 
@@ -87,6 +88,12 @@ struct TreeTotals {
   std::uint64_t retries = 0;
 };
 
+/// What the filters of a run cost and did.
+struct PatternUse {
+  PatternCache::Statistics cache = {};
+  DecisionCounts decisions = {};  ///< of repositories and tags
+};
+
 struct TreeReport {
   std::string source;
   std::string destination;
@@ -100,6 +107,7 @@ struct TreeReport {
   std::optional<Error> error = {};
   int exit_code = 0;
   std::uint64_t peak_rss_bytes = 0;
+  PatternUse patterns = {};
 };
 
 /// The report as one JSON document (docs/STATE_FORMAT.md, "Reports"), handed to `sink` piece by piece: the text of a
