@@ -11,45 +11,13 @@
 #include <chrono>
 #include <cstdlib>
 #include <ctime>
-#include <new>
 #include <string_view>
 #include <thread>
 #include <vector>
 
+#include "allocation_count.h"
 #include "freightliner/io/buffer_pool.h"
 #include "freightliner/io/chunk_queue.h"
-
-namespace {
-
-std::atomic<std::uint64_t> allocations{0};
-
-void* counted(std::size_t size, std::size_t alignment) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  void* memory = std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-  return counted(size, alignof(std::max_align_t));
-}
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  return counted(size, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::align_val_t) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  std::free(memory);
-}
 
 namespace {
 
@@ -92,11 +60,11 @@ void pool_cycle(benchmark::State& state) {
   static BufferPool pool;
   const auto size = static_cast<std::size_t>(state.range(0));
   cycle(pool, size);
-  const std::uint64_t before = allocations.load();
+  const std::uint64_t before = allocation_count();
   for (auto _ : state) cycle(pool, size);
   if (state.threads() == 1) {
     state.counters["allocations/op"] =
-        static_cast<double>(allocations.load() - before) / static_cast<double>(state.iterations());
+        static_cast<double>(allocation_count() - before) / static_cast<double>(state.iterations());
   }
 }
 BENCHMARK(pool_cycle)->Arg(1 * kKiB)->Arg(64 * kKiB)->Arg(1 * kMiB)->Arg(16 * kMiB);
@@ -195,9 +163,9 @@ std::uint64_t allocations_in_steady_state() {
     for (const std::size_t tier : freightliner::io::kBufferTiers) cycle(pool, tier);
   };
   all_tiers();
-  const std::uint64_t before = allocations.load();
+  const std::uint64_t before = allocation_count();
   for (int i = 0; i < kCycles; ++i) all_tiers();
-  return allocations.load() - before;
+  return allocation_count() - before;
 }
 
 /// Buffers allocated while workers move 1,000 blobs, each with a queue of its own.
