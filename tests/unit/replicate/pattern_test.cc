@@ -181,7 +181,7 @@ TEST(PatternTest, TakesTheCheapestTier) {
       {"*app*", NameKind::kRepository, PatternTier::kContains},
       {"**app**", NameKind::kRepository, PatternTier::kContains},
       {"**app*", NameKind::kRepository, PatternTier::kRegex},
-      {"*a/b*", NameKind::kRepository, PatternTier::kRegex},
+      {"*a/b*", NameKind::kRepository, PatternTier::kGlob},
   };
   for (const TierRow& row : rows) {
     const auto pattern = compiled(row.pattern, row.kind);
