@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "allocation_count.h"
+#include "figures.h"
 #include "freightliner/runtime/performance_monitor.h"
 
 namespace {
@@ -89,12 +90,7 @@ double contended_nanoseconds(PerformanceMonitor& monitor) {
   return *std::ranges::max_element(times);
 }
 
-bool report(std::string_view name, double value, std::string_view target, bool met) {
-  fmt::print("{:<66} {:>10.2f}   {:<10} {}\n", name, value, target, met ? "ok" : "MISSED");
-  return met;
-}
-
-bool print_figures() {
+void take_figures(freightliner::bench::Figures& figures) {
   constexpr double kMostPerRecord = 50;
   constexpr double kMostPerLook = 10e6;  // 1 % of a processor, once a second
   PerformanceMonitor monitor;
@@ -110,20 +106,21 @@ bool print_figures() {
   const double look = best_nanoseconds(500, [&] { benchmark::DoNotOptimize(monitor.snapshot()); });
   const double contended = contended_nanoseconds(monitor);
 
-  bool met = report("recording an operation, one thread (ns)", one, "<= 50", one <= kMostPerRecord);
-  met &= report("allocations in 1,000,000 records", allocations, "0", allocations == 0);
-  met &= report("one look at everything, once a second (ns)", look, "<= 10e6", look <= kMostPerLook);
-  report("for comparison: with a timer, which reads the clock twice (ns)", timed, "", true);
-  report("for comparison: the slowest of 16 threads on one operation (ns)", contended, "", true);
-  return met;
+  figures.at_most("recording an operation, one thread", one, "ns", kMostPerRecord);
+  figures.at_most("allocations in 1,000,000 records", allocations, "count", 0);
+  figures.at_most("one look at everything, once a second", look, "ns", kMostPerLook);
+  figures.note("for comparison: with a timer, which reads the clock twice", timed, "ns");
+  figures.note("for comparison: the slowest of 16 threads on one operation", contended, "ns");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  freightliner::bench::Figures figures("monitor_bench", argc, argv);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
-  return print_figures() ? 0 : 1;
+  take_figures(figures);
+  return figures.finish();
 }

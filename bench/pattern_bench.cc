@@ -109,13 +109,13 @@ const std::vector<PatternSet>& pattern_sets() {
       {"string tiers only", {"latest",  "stable",    "v1.2.3",    "main",       "edge",   "v19.*", "nightly*",
                              "pr-*",    "dev-*",     "snapshot*", "*-s390x",    "*-rc",   "*.sig", "*-arm64",
                              "*-debug", "*windows*", "*debug*",   "*SNAPSHOT*", "*beta*", "*test*"}},
-      {"globs of the regex tier", {"v[0-9].1.1",      "*.?-alpine*x",           "[!0-9a-z]*",
-                                   "*-[xyz]*",        "build-*-[!l]*",          "???",
-                                   "[a-c]?-*",        "*[g-z][g-z][g-z]9*",     "*_*_*",
-                                   "v?.?.?x",         "{dev,test}-*",           "v1{2,3}.{1,2}.?",
-                                   "*-{arm64,s390x}", "*{alpha,beta,rc}[0-9]*", "release-{19,18}*-*",
-                                   "{a,b,c}-*",       "*.{1,2}.{3,4}-*x",       "{v1,v2}",
-                                   "*{-dirty,-dev}",  "{pr,mr}-[0-9]*"}},
+      {"globs of the glob tier", {"v[0-9].1.1",      "*.?-alpine*x",           "[!0-9a-z]*",
+                                  "*-[xyz]*",        "build-*-[!l]*",          "???",
+                                  "[a-c]?-*",        "*[g-z][g-z][g-z]9*",     "*_*_*",
+                                  "v?.?.?x",         "{dev,test}-*",           "v1{2,3}.{1,2}.?",
+                                  "*-{arm64,s390x}", "*{alpha,beta,rc}[0-9]*", "release-{19,18}*-*",
+                                  "{a,b,c}-*",       "*.{1,2}.{3,4}-*x",       "{v1,v2}",
+                                  "*{-dirty,-dev}",  "{pr,mr}-[0-9]*"}},
       {"re: only", {"re:v\\d+\\.\\d+",     "re:v1.(2|3).*x",
                     "re:(rc|beta).*",      "re:\\d+\\.\\d+-alpine3\\.1\\d",
                     "re:.*-(s390x|arm64)", "re:release-19(24|25)-.*",
@@ -275,6 +275,29 @@ void take_filters(Figures& figures, const std::vector<std::string>& tags) {
   }
 }
 
+/// What it is worth that a run compiles each pattern once and keeps it: against compiling it for each match.
+void take_cache(Figures& figures, const std::vector<std::string>& tags) {
+  constexpr int kMatches = 2'000;
+  constexpr double kLimit = 20;
+  const auto time_of = [&](const std::vector<std::string>& patterns, auto&& pattern_of) {
+    return best_time([&] {
+      for (std::size_t i = 0; i < kMatches; ++i) {
+        for (std::size_t p = 0; p < patterns.size(); ++p) benchmark::DoNotOptimize(pattern_of(p)->matches(tags[i]));
+      }
+    });
+  };
+  for (const PatternSet& set : pattern_sets()) {
+    PatternCache cache;
+    std::vector<std::shared_ptr<const Pattern>> kept;
+    for (const std::string& text : set.patterns) kept.push_back(*cache.get(text, NameKind::kTag));
+    const Seconds anew =
+        time_of(set.patterns, [&](std::size_t p) { return *Pattern::compile(set.patterns[p], NameKind::kTag); });
+    const Seconds cached = time_of(set.patterns, [&](std::size_t p) { return kept[p].get(); });
+    figures.at_least(fmt::format("compiled for each match / kept for the run, {}", set.name), anew / cached, "x",
+                     kLimit);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -286,6 +309,7 @@ int main(int argc, char** argv) {
   benchmark::Shutdown();
   const auto tags = make_tags(kManyTags);
   take_matches(figures, tags);
+  take_cache(figures, tags);
   take_filters(figures, tags);
   return figures.finish();
 }

@@ -3,7 +3,6 @@
 #include <stdexcept>
 
 #include "copy/relay.h"
-#include "freightliner/http/session.h"
 #include "relay/variants.h"
 
 namespace freightliner::bench {
@@ -30,22 +29,26 @@ class PutWriter final : public io::BlobWriter {
 
 }  // namespace
 
-void relay_freightliner(const RelayJob& job, std::size_t chunk_size, std::size_t chunks) {
-  http::SharedCaches caches;
+RelayWorker::RelayWorker(io::BufferPool& pool, std::size_t chunk_size, std::size_t chunks)
+    : pool_(pool), chunk_size_(chunk_size), chunks_(chunks) {
   http::SessionOptions options;
   options.tls.insecure_hosts = {"localhost"};
-  http::Session session(options, caches, Logger());
-  io::BufferPool pool;
-  io::ChunkQueue queue(pool, chunk_size, chunks);
+  session_ = std::make_unique<http::Session>(options, caches_, Logger());
+}
+RelayWorker::~RelayWorker() = default;
+
+std::uint64_t RelayWorker::relay(const RelayJob& job) {
+  io::ChunkQueue queue(pool_, chunk_size_, chunks_);
   const auto url = http::Url::parse(fmt::format("{}://localhost:{}/blob", job.tls ? "https" : "http", job.port));
-  auto download = session.open(http::Request{.url = *url}, queue, std::stop_token());
+  auto download = session_->open(http::Request{.url = *url}, queue, std::stop_token());
   if (!download) throw std::runtime_error(download.error().describe());
-  PutWriter writer(session, http::Request{.method = http::Method::kPut, .url = *url}, job.blob_bytes);
+  PutWriter writer(*session_, http::Request{.method = http::Method::kPut, .url = *url}, job.blob_bytes);
   const oci::Descriptor blob{.media_type = "t", .digest = *oci::Digest::parse(job.digest), .size = job.blob_bytes};
   runtime::Progress progress;
   if (const auto failure = copy::relay(*download->body, writer, blob, progress)) {
     throw std::runtime_error(failure->error.describe());
   }
+  return progress.bytes_moved.load();
 }
 
 }  // namespace freightliner::bench

@@ -79,8 +79,10 @@ std::vector<Variant> make_variants() {
   for (const std::pair<std::size_t, std::size_t>& queue :
        {std::pair<std::size_t, std::size_t>{64, 4}, {64, 6}, {64, 8}, kDefaultQueue, {64, 16}, {256, 4}}) {
     variants.push_back({fmt::format("freightliner, {} KiB x {}", queue.first, queue.second),
-                        queue == kDefaultQueue ? Role::kProduct : Role::kOther,
-                        [=](const RelayJob& job) { relay_freightliner(job, queue.first * 1024, queue.second); }});
+                        queue == kDefaultQueue ? Role::kProduct : Role::kOther, [=](const RelayJob& job) {
+                          io::BufferPool pool;
+                          RelayWorker(pool, queue.first * 1024, queue.second).relay(job);
+                        }});
   }
   return variants;
 }

@@ -23,6 +23,7 @@ struct Verdict {
   std::string tag;
   bool selected = false;
   std::string by;
+  const replicate::Pattern* pattern = nullptr;  ///< of the filter
 };
 
 std::string reason_of(const Decision& decision) {
@@ -42,8 +43,8 @@ std::string reason_of(const Decision& decision) {
 Verdict judge(const replicate::NameFilter& filter, bool skip_digest_tags, const std::string& tag) {
   const Decision decision = filter.decide(tag);
   if (decision.selected() && skip_digest_tags && replicate::is_digest_tag(tag))
-    return {tag, false, "--skip-digest-tags"};
-  return {tag, decision.selected(), reason_of(decision)};
+    return {tag, false, "--skip-digest-tags", nullptr};
+  return {tag, decision.selected(), reason_of(decision), decision.pattern};
 }
 
 Result<std::vector<std::string>> read_tags(const std::vector<std::string>& operands) {
@@ -70,6 +71,7 @@ Result<std::string> test_filters(const Settings& settings, const std::vector<std
       line["tag"] = tag;
       line["selected"] = verdict.selected;
       line["by"] = verdict.by;
+      line["tier"] = verdict.pattern != nullptr ? Json(to_string(verdict.pattern->tier())) : Json();
       text += json_text(line) + "\n";
     } else {
       text += fmt::format("{:<4} {}  {}\n", verdict.selected ? "in" : "out", printable(tag, 256),

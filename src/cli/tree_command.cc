@@ -1,5 +1,8 @@
 #include "cli/tree_command.h"
 
+#include <algorithm>
+#include <functional>
+
 #include "cli/tree_run.h"
 
 namespace freightliner::cli {
@@ -15,6 +18,13 @@ Status print_report(const Voice& voice, const replicate::TreeReport& report,
   return voice.terminal.print(text(report));
 }
 
+replicate::PatternUse pattern_use(const TreeRequest& request) {
+  const replicate::TreeSelection& selection = request.options.selection;
+  replicate::PatternUse use{.cache = request.patterns, .decisions = selection.repository_filter.decided_by_tier()};
+  std::ranges::transform(use.decisions, selection.tag_filter.decided_by_tier(), use.decisions.begin(), std::plus());
+  return use;
+}
+
 }  // namespace
 
 int finish_tree_run(RunFrame& frame, RunMonitor& monitor, const TreeRequest& request, replicate::TreeReport report,
@@ -24,6 +34,7 @@ int finish_tree_run(RunFrame& frame, RunMonitor& monitor, const TreeRequest& req
   report.performance = monitor.finish();
   if (report.error) report.error = frame.explain(*report.error);
   report.exit_code = monitor.judge(exit_code(report, frame.interruption()));
+  report.patterns = pattern_use(request);
   const Status printed = print_report(voice, report, text);
   // A run that another run keeps away has nothing to report: the file may be that one's.
   const bool was_locked_out = report.error && report.error->code() == ErrorCode::kLocked;

@@ -191,6 +191,7 @@ Result<TreeRequest> make_tree_request(const TreeRequestInput& input, replicate::
                                       std::chrono::system_clock::time_point now) {
   const Settings& settings = input.settings;
   TreeRequest request;
+  const replicate::PatternCache::Statistics before = patterns.statistics();
   FL_CHECK(parse_operands(input, request));
   FL_CHECK(parse_selection(settings, patterns, now, request));
   if (input.command == kCheckCommand) {
@@ -199,6 +200,8 @@ Result<TreeRequest> make_tree_request(const TreeRequestInput& input, replicate::
     FL_CHECK(parse_run(settings, patterns, request));
     request.selection_text = selection_text_of(request, settings);
   }
+  const replicate::PatternCache::Statistics after = patterns.statistics();
+  request.patterns = {.compiled = after.compiled - before.compiled, .reused = after.reused - before.reused};
   if (input.command == kReplicateTreeCommand) FL_CHECK(parse_failed_references(settings, request));
   request.codec_memory = codec_memory_of(request.options.copy);
   FL_CHECK(read_run_request(settings, input.environment, request));

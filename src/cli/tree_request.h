@@ -23,6 +23,7 @@ struct TreeRequest : RunRequest {
   bool deep = false;  ///< of a check
   /// Everything that decides what is selected, in one canonical text: a checkpoint is bound to it.
   std::string selection_text = {};
+  replicate::PatternCache::Statistics patterns = {};  ///< what its patterns took from the cache
 };
 
 /// What the request of a tree is made from.

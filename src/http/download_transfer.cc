@@ -169,7 +169,7 @@ std::size_t DownloadTransfer::on_body(ByteSpan bytes) {
 io::Chunk DownloadTransfer::take_ready() {
   if (!ready_.empty()) {
     io::Chunk chunk = std::move(ready_.front());
-    ready_.pop_front();
+    ready_.erase(ready_.begin());
     return chunk;
   }
   return done() ? std::exchange(current_, io::Chunk()) : io::Chunk();

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <deque>
 #include <span>
+#include <vector>
 
 #include "freightliner/io/file.h"
 #include "http/multi_loop.h"
@@ -51,7 +51,7 @@ class DownloadTransfer final : public Transfer {
   io::ChunkQueue& queue_;
   StallGuard guard_;
   io::Chunk current_;
-  std::deque<io::Chunk> ready_;
+  std::vector<io::Chunk> ready_;  // a few at most: a deque would allocate again and again as they pass
   std::size_t receive_buffer_;
   std::uint64_t received_ = 0;  // from libcurl
   bool paused_ = false;

@@ -132,7 +132,7 @@ void UploadTransfer::consume(std::size_t count) noexcept {
     const std::size_t part = std::min(front.size(), count);
     front.consume(part);
     count -= part;
-    if (front.empty()) pending_.pop_front();
+    if (front.empty()) pending_.erase(pending_.begin());
   }
   view_ = view_.subspan(count);
 }
@@ -150,7 +150,7 @@ std::size_t UploadTransfer::take_from_chunks(MutableByteSpan buffer) noexcept {
     std::memcpy(buffer.data() + copied, front.bytes().data(), count);
     front.consume(count);
     copied += count;
-    if (front.empty()) pending_.pop_front();
+    if (front.empty()) pending_.erase(pending_.begin());
   }
   return copied;
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <deque>
+#include <vector>
 
 #include "http/multi_loop.h"
 #include "http/stall_guard.h"
@@ -68,9 +68,9 @@ class UploadTransfer final : public Transfer {
   bool may_go_direct_;
   Lane lane_ = Lane::kLibcurl;
   int socket_ = -1;
-  bool answered_ = false;  // something had come on it before the last byte was sent
-  std::deque<io::Chunk> pending_;
-  ByteSpan view_;  // goes out after pending_
+  bool answered_ = false;           // something had come on it before the last byte was sent
+  std::vector<io::Chunk> pending_;  // a few at most: a deque would allocate again and again as they pass
+  ByteSpan view_;                   // goes out after pending_
   bool paused_ = false;
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
+#include <thread>
 #include <unordered_map>
 
 namespace freightliner::replicate {
@@ -57,14 +59,35 @@ class NameFilter::Impl {
 
   PatternList include;
   PatternList exclude;
-  mutable std::array<std::atomic<std::uint64_t>, kPatternTiers + 1> decided{};
 
+  void count(const Pattern* pattern) const noexcept {
+    const std::size_t place = pattern == nullptr ? kPatternTiers : static_cast<std::size_t>(pattern->tier());
+    const std::size_t thread = std::hash<std::thread::id>{}(std::this_thread::get_id());
+    counters_[thread % kStripes].decided[place].fetch_add(1, std::memory_order_relaxed);
+  }
+  DecisionCounts counts() const noexcept {
+    DecisionCounts sum{};
+    for (const Stripe& stripe : counters_) {
+      for (std::size_t place = 0; place < sum.size(); ++place) {
+        sum[place] += stripe.decided[place].load(std::memory_order_relaxed);
+      }
+    }
+    return sum;
+  }
   Decision decide(std::string_view name) const noexcept {
     if (const Pattern* pattern = exclude.find(name)) return {Decision::Why::kExcluded, pattern};
     if (include.empty()) return {Decision::Why::kNoInclude, nullptr};
     if (const Pattern* pattern = include.find(name)) return {Decision::Why::kIncluded, pattern};
     return {Decision::Why::kNotIncluded, nullptr};
   }
+
+ private:
+  // One counter that all workers write to would cost each of them more than most patterns do.
+  static constexpr std::size_t kStripes = 16;
+  struct alignas(64) Stripe {
+    std::array<std::atomic<std::uint64_t>, kPatternTiers + 1> decided{};
+  };
+  mutable std::array<Stripe, kStripes> counters_;
 };
 
 NameFilter::NameFilter() : impl_(std::make_shared<Impl>()) {}
@@ -74,17 +97,12 @@ NameFilter::NameFilter(PatternList include, PatternList exclude)
 
 Decision NameFilter::decide(std::string_view name) const noexcept {
   const Decision decision = impl_->decide(name);
-  const std::size_t place =
-      decision.pattern == nullptr ? kPatternTiers : static_cast<std::size_t>(decision.pattern->tier());
-  impl_->decided[place].fetch_add(1, std::memory_order_relaxed);
+  impl_->count(decision.pattern);
   return decision;
 }
 
-std::array<std::uint64_t, kPatternTiers + 1> NameFilter::decided_by_tier() const {
-  std::array<std::uint64_t, kPatternTiers + 1> result{};
-  std::ranges::transform(impl_->decided, result.begin(),
-                         [](const auto& count) { return count.load(std::memory_order_relaxed); });
-  return result;
+DecisionCounts NameFilter::decided_by_tier() const {
+  return impl_->counts();
 }
 
 }  // namespace freightliner::replicate

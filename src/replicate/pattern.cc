@@ -75,8 +75,8 @@ class LiteralPattern final : public Pattern {
 template <class Matcher>
 class MatcherPattern final : public Pattern {
  public:
-  MatcherPattern(std::string text, Matcher matcher)
-      : Pattern(std::move(text), PatternTier::kRegex), matcher_(std::move(matcher)) {}
+  MatcherPattern(std::string text, PatternTier tier, Matcher matcher)
+      : Pattern(std::move(text), tier), matcher_(std::move(matcher)) {}
 
   bool matches(std::string_view name) const noexcept override { return matcher_.matches(name); }
 
@@ -147,7 +147,7 @@ PatternPointer compile_sequence(std::string_view text, const GlobSequence& glob)
     return std::make_shared<LiteralPattern>(std::string(text), *tier, std::move(literal), stops_at_slash);
   }
   if (!GlobMatcher::can_match(glob)) return nullptr;
-  return std::make_shared<MatcherPattern<GlobMatcher>>(std::string(text), GlobMatcher(glob));
+  return std::make_shared<MatcherPattern<GlobMatcher>>(std::string(text), PatternTier::kGlob, GlobMatcher(glob));
 }
 
 PatternPointer compile_alternatives(std::string_view text, const std::vector<GlobSequence>& globs) {
@@ -157,7 +157,8 @@ PatternPointer compile_alternatives(std::string_view text, const std::vector<Glo
     if (!matcher.alternatives.back()) return nullptr;
   }
   if (matcher.alternatives.size() == 1) return matcher.alternatives.front();
-  return std::make_shared<MatcherPattern<AlternativesMatcher>>(std::string(text), std::move(matcher));
+  return std::make_shared<MatcherPattern<AlternativesMatcher>>(std::string(text), PatternTier::kGlob,
+                                                               std::move(matcher));
 }
 
 Result<PatternPointer> compile_regex(std::string_view text) {
@@ -165,7 +166,7 @@ Result<PatternPointer> compile_regex(std::string_view text) {
   if (expression.empty()) return pattern_fault(text, kRegexPrefix.size(), "the regular expression is empty");
   Regex regex(expression);
   if (const auto fault = regex.fault()) return pattern_fault(text, kRegexPrefix.size() + fault->offset, fault->message);
-  return std::make_shared<MatcherPattern<Regex>>(std::string(text), std::move(regex));
+  return std::make_shared<MatcherPattern<Regex>>(std::string(text), PatternTier::kRegex, std::move(regex));
 }
 
 Result<PatternPointer> compile_glob(std::string_view text, NameKind kind) {
@@ -175,7 +176,7 @@ Result<PatternPointer> compile_glob(std::string_view text, NameKind kind) {
   }
   Regex regex(to_expression(glob));
   if (const auto fault = regex.fault()) return pattern_fault(text, 0, fault->message);
-  return std::make_shared<MatcherPattern<Regex>>(std::string(text), std::move(regex));
+  return std::make_shared<MatcherPattern<Regex>>(std::string(text), PatternTier::kRegex, std::move(regex));
 }
 
 }  // namespace
@@ -192,6 +193,8 @@ std::string_view to_string(PatternTier tier) noexcept {
       return "suffix";
     case PatternTier::kContains:
       return "contains";
+    case PatternTier::kGlob:
+      return "glob";
     case PatternTier::kRegex:
       return "regex";
     case PatternTier::kVersionRange:

@@ -47,6 +47,15 @@ OrderedJson totals_json(const TreeTotals& totals) {
   };
 }
 
+OrderedJson patterns_json(const PatternUse& use) {
+  OrderedJson decisions;
+  for (std::size_t tier = 0; tier < kPatternTiers; ++tier) {
+    decisions[std::string(to_string(static_cast<PatternTier>(tier)))] = use.decisions[tier];
+  }
+  decisions["none"] = use.decisions[kPatternTiers];
+  return {{"compiled", use.cache.compiled}, {"reused", use.cache.reused}, {"decisions", std::move(decisions)}};
+}
+
 OrderedJson whole_performance_json(const TreeReport& report) {
   const TreeTotals& totals = report.totals;
   OrderedJson json = {
@@ -58,6 +67,7 @@ OrderedJson whole_performance_json(const TreeReport& report) {
       {"peak_rss_bytes", report.performance.end.system.peak_rss_bytes},
       {"blobs",
        {{"copied", totals.blobs_copied}, {"mounted", totals.blobs_mounted}, {"present", totals.blobs_present}}},
+      {"patterns", patterns_json(report.patterns)},
   };
   json.update(performance_json(report.performance));
   json["samples"] = samples_json(report.performance.series);

@@ -278,6 +278,7 @@ class FilterTest(TreeCase):
         lines = [json.loads(line) for line in result.stdout.splitlines()]
         self.assertEqual([line["tag"] for line in lines], list(self.TAGS))
         self.assertEqual([line["selected"] for line in lines], [True, False, False, True, True, False])
+        self.assertEqual([line["tier"] for line in lines], ["glob", "contains", None, "version range", "glob", None])
 
     def test_digest_tags(self):
         tag = "sha256-" + "0" * 64

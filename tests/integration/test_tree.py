@@ -115,6 +115,10 @@ class Fleet(TreeCase):
         self.assertEqual(sum(entry["bytes"] for entry in report["references"]), performance["bytes_copied"])
         self.assertGreater(performance["tags_per_second"], 0)
         self.assertGreater(performance["peak_rss_bytes"], 1 << 20)
+        patterns = performance["patterns"]
+        self.assertEqual((patterns["compiled"], patterns["reused"]), (1, 0))
+        # The pattern took five repositories; nothing decided of the 32 others and of 15 tags.
+        self.assertEqual({tier: count for tier, count in patterns["decisions"].items() if count}, {"glob": 5, "none": 32 + 15})
 
 
 class Economy(TreeCase):

@@ -42,8 +42,11 @@ struct Decision {
   bool selected() const noexcept { return why == Why::kNoInclude || why == Why::kIncluded; }
 };
 
-/// Include and exclude patterns for one kind of name. Safe from any thread. Counts which tier decided, for reports;
-/// copies share patterns and counts.
+/// How many decisions a pattern of each tier has made, by PatternTier; the last place: decisions without a pattern.
+using DecisionCounts = std::array<std::uint64_t, kPatternTiers + 1>;
+
+/// Include and exclude patterns for one kind of name. Safe from any thread. Counts which tier decided, for reports, in
+/// counters that few threads share; copies share patterns and counts.
 class NameFilter {
  public:
   NameFilter();  ///< without patterns: every name is selected
@@ -51,8 +54,7 @@ class NameFilter {
 
   /// Allocates nothing.
   Decision decide(std::string_view name) const noexcept;
-  /// How many decisions a pattern of each tier has made, by PatternTier; the last place: decisions without a pattern.
-  std::array<std::uint64_t, kPatternTiers + 1> decided_by_tier() const;
+  DecisionCounts decided_by_tier() const;
 
  private:
   class Impl;

@@ -13,10 +13,11 @@ namespace freightliner::replicate {
 /// What a pattern is matched against: in repository names `*`, `?` and classes stop at '/', and `**` crosses it.
 enum class NameKind { kRepository, kTag };
 
-/// How a pattern is matched, cheapest first. kRegex is also the tier of globs that no single string operation decides.
-enum class PatternTier { kAny, kExact, kPrefix, kSuffix, kContains, kRegex, kVersionRange };
-inline constexpr std::size_t kPatternTiers = 7;
-/// "any", "exact", "prefix", "suffix", "contains", "regex", "version range".
+/// How a pattern is matched, cheapest first. kGlob: piece by piece, where no single string operation decides. kRegex:
+/// by RE2, which is also for globs that the pieces can't do.
+enum class PatternTier { kAny, kExact, kPrefix, kSuffix, kContains, kGlob, kRegex, kVersionRange };
+inline constexpr std::size_t kPatternTiers = 8;
+/// "any", "exact", "prefix", "suffix", "contains", "glob", "regex", "version range".
 std::string_view to_string(PatternTier tier) noexcept;
 
 /// Patterns are short: tags have at most 128 characters, repository names 255.

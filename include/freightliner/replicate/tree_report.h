@@ -11,6 +11,7 @@
 
 #include "freightliner/base/clock.h"
 #include "freightliner/oci/digest.h"
+#include "freightliner/replicate/name_filter.h"
 #include "freightliner/replicate/repository_map.h"
 #include "freightliner/runtime/cleanup_registry.h"
 #include "freightliner/runtime/performance_sampler.h"
@@ -97,6 +98,12 @@ struct TreeTotals {
   void add_blobs(const copy::CopyReport& report) noexcept;
 };
 
+/// What the filters of a run cost and did.
+struct PatternUse {
+  PatternCache::Statistics cache = {};
+  DecisionCounts decisions = {};  ///< of repositories and tags
+};
+
 struct TreeReport {
   std::string source;
   std::string destination;
@@ -110,6 +117,7 @@ struct TreeReport {
   std::optional<Error> error = {};
   int exit_code = 0;
   runtime::PerformanceRecord performance = {};
+  PatternUse patterns = {};
 };
 
 /// The report as one JSON document (docs/STATE_FORMAT.md, "Reports"), handed to `sink` piece by piece: the text of a

@@ -166,10 +166,10 @@ TEST(PatternTest, TakesTheCheapestTier) {
       {"v*", NameKind::kTag, PatternTier::kPrefix},
       {"*-alpine", NameKind::kTag, PatternTier::kSuffix},
       {"*rc*", NameKind::kTag, PatternTier::kContains},
-      {"v[0-9]*", NameKind::kTag, PatternTier::kRegex},
-      {"v*-alpine", NameKind::kTag, PatternTier::kRegex},
-      {"?", NameKind::kTag, PatternTier::kRegex},
-      {"{a,b}", NameKind::kTag, PatternTier::kRegex},
+      {"v[0-9]*", NameKind::kTag, PatternTier::kGlob},
+      {"v*-alpine", NameKind::kTag, PatternTier::kGlob},
+      {"?", NameKind::kTag, PatternTier::kGlob},
+      {"{a,b}", NameKind::kTag, PatternTier::kGlob},
       {"re:a", NameKind::kTag, PatternTier::kRegex},
       {"semver:*", NameKind::kTag, PatternTier::kVersionRange},
       {"**", NameKind::kRepository, PatternTier::kAny},
@@ -181,7 +181,7 @@ TEST(PatternTest, TakesTheCheapestTier) {
       {"*app*", NameKind::kRepository, PatternTier::kContains},
       {"**app**", NameKind::kRepository, PatternTier::kContains},
       {"**app*", NameKind::kRepository, PatternTier::kRegex},
-      {"*a/b*", NameKind::kRepository, PatternTier::kRegex},
+      {"*a/b*", NameKind::kRepository, PatternTier::kGlob},
   };
   for (const TierRow& row : rows) {
     const auto pattern = compiled(row.pattern, row.kind);
@@ -194,7 +194,7 @@ TEST(PatternTest, TakesTheCheapestTier) {
 }
 
 TEST(PatternTest, NamesTheTiers) {
-  const std::string_view names[] = {"any", "exact", "prefix", "suffix", "contains", "regex", "version range"};
+  const std::string_view names[] = {"any", "exact", "prefix", "suffix", "contains", "glob", "regex", "version range"};
   static_assert(std::size(names) == kPatternTiers);
   for (std::size_t i = 0; i < kPatternTiers; ++i) EXPECT_EQ(to_string(static_cast<PatternTier>(i)), names[i]);
 }

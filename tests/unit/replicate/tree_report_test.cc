@@ -67,6 +67,7 @@ TreeReport small_report() {
                    .blobs_mounted = 7,
                    .blobs_present = 8,
                    .retries = 9};
+  report.patterns = {.cache = {.compiled = 21, .reused = 22}, .decisions = {1, 2, 3, 4, 5, 6, 7, 8, 9}};
   report.references.push_back(reference("a/b", "v1", Outcome::kCopied, Reason::kNew));
   report.references.back().digest = io::digest_of("x");
   report.references.back().bytes = 1000;
@@ -120,7 +121,20 @@ TEST(TreeReportTest, HasEveryMember) {
                            {"tags_per_second", 3.2},
                            {"retries", 9},
                            {"peak_rss_bytes", 50 * kMiB},
-                           {"blobs", {{"copied", 6}, {"mounted", 7}, {"present", 8}}}}},
+                           {"blobs", {{"copied", 6}, {"mounted", 7}, {"present", 8}}},
+                           {"patterns",
+                            {{"compiled", 21},
+                             {"reused", 22},
+                             {"decisions",
+                              {{"any", 1},
+                               {"exact", 2},
+                               {"prefix", 3},
+                               {"suffix", 4},
+                               {"contains", 5},
+                               {"glob", 6},
+                               {"regex", 7},
+                               {"version range", 8},
+                               {"none", 9}}}}}}},
                          {"references",
                           {{{"source_repository", "a/b"},
                             {"destination_repository", "mirror/a/b"},
