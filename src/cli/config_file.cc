@@ -15,6 +15,8 @@ namespace freightliner::cli {
 namespace {
 
 constexpr std::size_t kMaxConfigBytes = kMiB;
+/// Of the values with every alias written out.
+constexpr std::size_t kMaxExpandedBytes = 4 * kMiB;
 
 bool is_known_here(const OptionSpec& option, const ConfigRules& rules) {
   return rules.commands == 0 || (option.commands & rules.commands) != 0;
@@ -76,6 +78,29 @@ Unexpected no_mapping(const YAML::Node& node, const std::string& file) {
 
 std::string at_line(const std::string& file, int line) {
   return fmt::format("{}:{}", printable(file), line);
+}
+
+Status check_expanded_size(const YAML::Node& document) {
+  // A stack of our own: an alias may stand inside of what it names.
+  std::vector<YAML::Node> open = {document};
+  for (std::size_t bytes = 0; !open.empty();) {
+    const YAML::Node node = open.back();
+    open.pop_back();
+    bytes += 1 + (node.IsScalar() ? node.Scalar().size() : node.size());
+    if (bytes > kMaxExpandedBytes) {
+      return fail(ErrorCode::kUsage, fmt::format("with its aliases (*name) written out it has more than {}",
+                                                 format_bytes(kMaxExpandedBytes)));
+    }
+    for (const auto& child : node) {
+      if (node.IsSequence()) {
+        open.push_back(child);
+      } else {
+        open.push_back(child.first);
+        open.push_back(child.second);
+      }
+    }
+  }
+  return {};
 }
 
 Result<std::vector<ConfigEntry>> read_option_mapping(const YAML::Node& mapping, const std::string& file,
