@@ -15,8 +15,9 @@ namespace freightliner::cli {
 namespace {
 
 constexpr std::size_t kMaxConfigBytes = kMiB;
-/// Of the values with every alias written out.
+/// Of the values with every alias written out; what a value takes beside its characters counts as some of them.
 constexpr std::size_t kMaxExpandedBytes = 4 * kMiB;
+constexpr std::size_t kBytesOfNode = 4;
 
 bool is_known_here(const OptionSpec& option, const ConfigRules& rules) {
   return rules.commands == 0 || (option.commands & rules.commands) != 0;
@@ -86,9 +87,9 @@ Status check_expanded_size(const YAML::Node& document) {
   for (std::size_t bytes = 0; !open.empty();) {
     const YAML::Node node = open.back();
     open.pop_back();
-    bytes += 1 + (node.IsScalar() ? node.Scalar().size() : node.size());
+    bytes += kBytesOfNode + (node.IsScalar() ? node.Scalar().size() : node.size());
     if (bytes > kMaxExpandedBytes) {
-      return fail(ErrorCode::kUsage, fmt::format("with its aliases (*name) written out it has more than {}",
+      return fail(ErrorCode::kUsage, fmt::format("with its aliases (*name) written out it is larger than {}",
                                                  format_bytes(kMaxExpandedBytes)));
     }
     for (const auto& child : node) {

@@ -95,7 +95,7 @@ TEST(ConfigFile, AliasesDontMakeItLargerThanItIs) {
     EXPECT_EQ(entries.error().code(), ErrorCode::kUsage);
   }
   EXPECT_EQ(parse_config(laughs, "run.yaml").error().describe(),
-            "run.yaml: with its aliases (*name) written out it has more than 4.0 MiB");
+            "run.yaml: with its aliases (*name) written out it is larger than 4.0 MiB");
 }
 
 TEST(ConfigFile, AFileThatCantBeReadIsAUsageError) {
