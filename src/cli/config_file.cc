@@ -82,24 +82,37 @@ std::string at_line(const std::string& file, int line) {
 }
 
 Status check_expanded_size(const YAML::Node& document) {
-  // A stack of our own: an alias may stand inside of what it names.
-  std::vector<YAML::Node> open = {document};
-  for (std::size_t bytes = 0; !open.empty();) {
-    const YAML::Node node = open.back();
-    open.pop_back();
-    bytes += kBytesOfNode + (node.IsScalar() ? node.Scalar().size() : node.size());
+  struct Level {
+    YAML::Node node;
+    YAML::const_iterator next;
+  };
+  std::vector<Level> path;
+  std::size_t bytes = 0;
+  const auto enter = [&](const YAML::Node& node) -> Status {
+    bytes += kBytesOfNode + (node.IsScalar() ? node.Scalar().size() : 0);
     if (bytes > kMaxExpandedBytes) {
       return fail(ErrorCode::kUsage, fmt::format("with its aliases (*name) written out it is larger than {}",
                                                  format_bytes(kMaxExpandedBytes)));
     }
-    for (const auto& child : node) {
-      if (node.IsSequence()) {
-        open.push_back(child);
-      } else {
-        open.push_back(child.first);
-        open.push_back(child.second);
-      }
+    if (!node.IsSequence() && !node.IsMap()) return {};
+    if (std::ranges::any_of(path, [&](const Level& level) { return level.node.is(node); })) {
+      return fail(ErrorCode::kUsage, "an alias (*name) stands inside of what it names");
     }
+    path.push_back({node, node.begin()});
+    return {};
+  };
+  FL_CHECK(enter(document));
+  while (!path.empty()) {
+    Level& level = path.back();
+    if (level.next == level.node.end()) {
+      path.pop_back();
+      continue;
+    }
+    const auto item = *level.next;
+    ++level.next;
+    // Keys that are more than a scalar are refused wherever keys are read.
+    const YAML::Node& value = level.node.IsMap() ? item.second : item;
+    FL_CHECK(enter(value));
   }
   return {};
 }

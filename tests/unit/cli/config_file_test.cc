@@ -94,6 +94,8 @@ TEST(ConfigFile, AliasesDontMakeItLargerThanItIs) {
     ASSERT_FALSE(entries.has_value());
     EXPECT_EQ(entries.error().code(), ErrorCode::kUsage);
   }
+  EXPECT_EQ(parse_config("a: &a [*a]\n", "run.yaml").error().describe(),
+            "run.yaml: an alias (*name) stands inside of what it names");
   EXPECT_EQ(parse_config(laughs, "run.yaml").error().describe(),
             "run.yaml: with its aliases (*name) written out it is larger than 4.0 MiB");
 }
