@@ -15,3 +15,7 @@ else()
     -fsanitize=${FREIGHTLINER_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(freightliner_options INTERFACE -fsanitize=${FREIGHTLINER_SANITIZE})
 endif()
+# libFuzzer steers by the coverage of the code under test: of the modules, not of the targets alone.
+if(FREIGHTLINER_FUZZ)
+  target_compile_options(freightliner_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()

@@ -87,7 +87,10 @@ std::optional<std::chrono::system_clock::time_point> parse_date(std::string_view
     time -= offset(scanner);
   }
   if (!scanner.good || !scanner.rest.empty()) return std::nullopt;
-  return system_clock::time_point(sys_days(day)) + time;
+  const auto moment = system_clock::time_point(sys_days(day)) + time;
+  // An offset may lead out of the years, and what date_text() makes of that could not be read again.
+  const bool is_inside = moment >= sys_days(year(kFirstYear) / 1 / 1) && moment < sys_days(year(kLastYear + 1) / 1 / 1);
+  return is_inside ? std::optional(moment) : std::nullopt;
 }
 
 std::string date_text(std::chrono::system_clock::time_point time) {

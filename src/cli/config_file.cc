@@ -15,6 +15,9 @@ namespace freightliner::cli {
 namespace {
 
 constexpr std::size_t kMaxConfigBytes = kMiB;
+/// Of the values with every alias written out; what a value takes beside its characters counts as some of them.
+constexpr std::size_t kMaxExpandedBytes = 4 * kMiB;
+constexpr std::size_t kBytesOfNode = 4;
 
 bool is_known_here(const OptionSpec& option, const ConfigRules& rules) {
   return rules.commands == 0 || (option.commands & rules.commands) != 0;
@@ -76,6 +79,42 @@ Unexpected no_mapping(const YAML::Node& node, const std::string& file) {
 
 std::string at_line(const std::string& file, int line) {
   return fmt::format("{}:{}", printable(file), line);
+}
+
+Status check_expanded_size(const YAML::Node& document) {
+  struct Level {
+    YAML::Node node;
+    YAML::const_iterator next;
+  };
+  std::vector<Level> path;
+  std::size_t bytes = 0;
+  const auto enter = [&](const YAML::Node& node) -> Status {
+    bytes += kBytesOfNode + (node.IsScalar() ? node.Scalar().size() : 0);
+    if (bytes > kMaxExpandedBytes) {
+      return fail(ErrorCode::kUsage, fmt::format("with its aliases (*name) written out it is larger than {}",
+                                                 format_bytes(kMaxExpandedBytes)));
+    }
+    if (!node.IsSequence() && !node.IsMap()) return {};
+    if (std::ranges::any_of(path, [&](const Level& level) { return level.node.is(node); })) {
+      return fail(ErrorCode::kUsage, "an alias (*name) stands inside of what it names");
+    }
+    path.push_back({node, node.begin()});
+    return {};
+  };
+  FL_CHECK(enter(document));
+  while (!path.empty()) {
+    Level& level = path.back();
+    if (level.next == level.node.end()) {
+      path.pop_back();
+      continue;
+    }
+    const auto item = *level.next;
+    ++level.next;
+    // Keys that are more than a scalar are refused wherever keys are read.
+    const YAML::Node& value = level.node.IsMap() ? item.second : item;
+    FL_CHECK(enter(value));
+  }
+  return {};
 }
 
 Result<std::vector<ConfigEntry>> read_option_mapping(const YAML::Node& mapping, const std::string& file,

@@ -15,6 +15,9 @@ namespace freightliner::cli {
 Result<std::vector<ConfigEntry>> read_option_mapping(const YAML::Node& mapping, const std::string& file,
                                                      const ConfigRules& rules);
 
+/// Refuses a document that its aliases (`*name`) make much larger than the text, or endless. Errors: kUsage.
+Status check_expanded_size(const YAML::Node& document);
+
 /// Parses the one document of a text and hands it to `read`; yaml-cpp's exceptions end here. Errors: kUsage.
 template <class Read>
 auto with_yaml_document(const std::string& text, const std::string& file, Read&& read)
@@ -24,7 +27,11 @@ auto with_yaml_document(const std::string& text, const std::string& file, Read&&
     if (documents.size() > 1) {
       return fail(Error(ErrorCode::kUsage, "there is more than one YAML document in it").with_context(printable(file)));
     }
-    return read(documents.empty() ? YAML::Node() : documents.front());
+    const YAML::Node document = documents.empty() ? YAML::Node() : documents.front();
+    if (Status checked = check_expanded_size(document); !checked) {
+      return fail(std::move(checked).error().with_context(printable(file)));
+    }
+    return read(document);
   } catch (const YAML::Exception& error) {
     return fail(Error(ErrorCode::kUsage, printable(error.msg, 256)).with_context(at_line(file, error.mark.line + 1)));
   }

@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "http/direct_lane.h"
+#include "http/response_head.h"
 
 namespace freightliner::http {
 namespace {
@@ -41,23 +42,24 @@ bool DownloadTransfer::on_request(const Endpoints& endpoints) {
   return true;
 }
 
-bool DownloadTransfer::should_leave_libcurl() const {
-  const Headers& headers = response().headers;
-  const auto length = headers.find_number("Content-Length");
-  if (!length || *length < kDirectFrom || headers.find("Transfer-Encoding")) return false;
-  // The length that libcurl goes by, where a server sends more than one.
+std::optional<std::uint64_t> DownloadTransfer::length_without_libcurl() const {
   curl_off_t declared = -1;
   curl_easy_getinfo(handle(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &declared);
-  return declared >= 0 && static_cast<std::uint64_t>(declared) == *length && socket_ >= 0 && is_near(socket_) &&
-         can_go_direct(request());
+  const auto length = plain_body_length(response().headers, declared, received_);
+  if (!length || *length < kDirectFrom || socket_ < 0 || !is_near(socket_) || !can_go_direct(request())) {
+    return std::nullopt;
+  }
+  return length;
 }
 
 void DownloadTransfer::leave_libcurl(MultiLoop& loop) {
   leaving_ = false;  // where it can't, before_round() lets libcurl go on
-  if (done() || libcurl_holds_bytes_ || !should_leave_libcurl()) return;
+  if (done() || libcurl_holds_bytes_) return;
+  const auto length = length_without_libcurl();
+  if (!length) return;
   connection_.reset(fcntl(socket_, F_DUPFD_CLOEXEC, 0));
   if (!connection_) return;
-  left_ = *response().headers.find_number("Content-Length") - received_;
+  left_ = *length - received_;
   loop.detach(*this);
 }
 
@@ -151,7 +153,7 @@ std::size_t DownloadTransfer::on_body(ByteSpan bytes) {
     libcurl_holds_bytes_ = true;
     return CURL_WRITEFUNC_PAUSE;
   }
-  if (received_ == 0) leaving_ = should_leave_libcurl();
+  if (received_ == 0) leaving_ = length_without_libcurl().has_value();
   ByteSpan rest = bytes;
   while (!rest.empty()) {
     if (!current_) current_ = queue_.try_take();

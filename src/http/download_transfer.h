@@ -40,8 +40,8 @@ class DownloadTransfer final : public Transfer {
 
  private:
   void set_paused(bool pause);
-  /// True where the rest of this body is worth the connection.
-  bool should_leave_libcurl() const;
+  /// The length of this body, where the rest of it is worth the connection.
+  std::optional<std::uint64_t> length_without_libcurl() const;
   bool can_receive() const noexcept;
   /// Sorts chunks into which `count` bytes were read, front to back.
   void keep(std::span<io::Chunk> chunks, std::size_t count);

@@ -35,8 +35,9 @@ std::optional<Duration> parse_retry_after(std::string_view value, std::chrono::s
   if (text.front() == '-') return Duration(0);
   const std::time_t date = curl_getdate(text.c_str(), nullptr);
   if (date == -1) return std::nullopt;
-  const auto wait = std::chrono::system_clock::from_time_t(date) - now;
-  return std::clamp(std::chrono::duration_cast<Duration>(wait), Duration(0), Duration(kYear));
+  // In seconds: a time_point counts nanoseconds, and those of the year 9999 are more than it holds.
+  const seconds wait(date - std::chrono::system_clock::to_time_t(now));
+  return std::clamp(wait, seconds(0), kYear);
 }
 
 }  // namespace freightliner::http

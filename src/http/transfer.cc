@@ -5,12 +5,12 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <cstring>
 
 #include "freightliner/base/text.h"
 #include "http/local_address.h"
+#include "http/response_head.h"
 
 namespace freightliner::http {
 namespace {
@@ -184,24 +184,7 @@ std::size_t Transfer::on_read(MutableByteSpan /*buffer*/) {
 
 void Transfer::on_header(std::string_view line) {
   if (headers_complete_) return;  // trailers
-  if (line.starts_with("HTTP/")) {
-    // A new status line: what came before was an interim response (1xx).
-    response_.headers.clear();
-    response_.status = 0;
-    const auto space = line.find(' ');
-    if (space != std::string_view::npos) {
-      std::from_chars(line.data() + space + 1, line.data() + line.size(), response_.status);
-    }
-    return;
-  }
-  const std::string_view text = trim(line);
-  if (text.empty()) {
-    headers_complete_ = response_.status >= 200;
-    return;
-  }
-  const auto colon = text.find(':');
-  if (colon == std::string_view::npos) return;
-  response_.headers.add(std::string(trim(text.substr(0, colon))), std::string(trim(text.substr(colon + 1))));
+  headers_complete_ = take_head_line(line, response_);
 }
 
 Error Transfer::classify(CURLcode code) const {

@@ -225,7 +225,10 @@ Status Walker::skip_sparse_map(const TarHeader& header) {
 }
 
 Status Walker::keep(std::string name, char type, std::uint64_t size) {
-  while (name.starts_with("./")) name.erase(0, 2);
+  // All at once: a name may have a million bytes, and moved two by two they take seconds for each member.
+  std::size_t start = 0;
+  while (std::string_view(name).substr(start).starts_with("./")) start += 2;
+  name.erase(0, start);
   if (name.ends_with('/') || name.empty() || !wanted_(name)) return {};
   const bool regular = (type == '0' || type == '\0' || type == '7') && !extensions_.sparse;
   if (!regular)

@@ -36,8 +36,12 @@ class TreeBuilder final : public nlohmann::json_sax<Json> {
   bool end_array() override { return close(); }
 
   bool key(string_t& value) override {
-    auto [entry, inserted] = open_.back()->get_ref<Json::object_t&>().emplace(std::move(value), nullptr);
+    auto& members = open_.back()->get_ref<Json::object_t&>();
+    auto [entry, inserted] = members.emplace(std::move(value), nullptr);
     if (!inserted) return stop(fmt::format("the key \"{}\" stands twice in one object", printable(entry->first, 64)));
+    if (members.size() > limits_.max_members) {
+      return stop(fmt::format("more than {} members in one object, the limit", limits_.max_members));
+    }
     member_ = &entry->second;
     if (elements_ != nullptr && open_.size() == 1 && entry->first == elements_->member) taken_member_ = member_;
     return true;

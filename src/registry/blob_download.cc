@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "freightliner/base/random.h"
 #include "freightliner/base/text.h"
 #include "registry/access.h"
+#include "registry/content_range.h"
 
 namespace freightliner::registry {
 namespace {
@@ -16,16 +16,6 @@ namespace {
 constexpr int kMaxResumes = 100;
 // So many bytes between two breaks make the attempts count anew; a trickle does not.
 constexpr std::uint64_t kProgress = 64 * kKiB;
-
-// "bytes 10-99/100" or "bytes 10-99/*": true where the range begins at `offset` (RFC 9110, section 14.4).
-bool content_range_starts_at(std::string_view value, std::uint64_t offset) {
-  value = trim(value);
-  if (!to_lower(value.substr(0, 6)).starts_with("bytes ")) return false;
-  value.remove_prefix(6);
-  std::uint64_t first = 0;
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), first);
-  return error == std::errc() && end != value.data() + value.size() && *end == '-' && first == offset;
-}
 
 /// A blob's bytes over as many GETs as it takes. What was delivered stays delivered: a new GET goes on behind it, by
 /// Range where the server honours that, else by passing over the bytes that are known. The hash of the whole, made by
@@ -76,7 +66,7 @@ Status ResumingReader::open_at(std::uint64_t offset) {
   FL_TRY(http::Download download, get(offset));
   bool asked_for_part = offset > 0;
   const bool wrong_range = download.head.status == 206 &&
-                           !content_range_starts_at(download.head.headers.find("Content-Range").value_or(""), offset);
+                           content_range_start(download.head.headers.find("Content-Range").value_or("")) != offset;
   if (offset > 0 && (download.head.status == 416 || wrong_range)) {
     // A server that does not agree on the range is asked for everything; nothing is ever spliced.
     download.body.reset();

@@ -34,16 +34,17 @@ Result<std::vector<std::string>> take_signatures(http::Caller& caller, Reachable
                                                  std::vector<std::string>& tags) {
   std::vector<std::string> taken;
   for (bool more = true; more;) {
-    const auto others = std::ranges::stable_partition(tags, [&](const std::string& tag) {
+    // Not of std::ranges, whose subranges clang 14 can't compile with this libstdc++.
+    const auto others = std::stable_partition(tags.begin(), tags.end(), [&](const std::string& tag) {
       const auto image = image_of(tag);
       return !image || !reachable.contains(*image);
     });
-    more = !others.empty();
-    for (const std::string& tag : others) {
-      FL_CHECK(reachable.add_tag(caller, tag));
-      taken.push_back(tag);
+    more = others != tags.end();
+    for (auto tag = others; tag != tags.end(); ++tag) {
+      FL_CHECK(reachable.add_tag(caller, *tag));
+      taken.push_back(*tag);
     }
-    tags.erase(others.begin(), others.end());
+    tags.erase(others, tags.end());
   }
   return taken;
 }
@@ -110,7 +111,7 @@ Status Pruner::settle_signatures(http::Caller& caller, PruneCandidate& candidate
     extra.insert(extra.end(), followed.begin(), followed.end());
   }
   // Images before their signatures: where an image can't go, its signatures are looked at with it still there.
-  std::ranges::stable_partition(extra, [](const std::string& tag) { return !is_digest_tag(tag); });
+  std::stable_partition(extra.begin(), extra.end(), [](const std::string& tag) { return !is_digest_tag(tag); });
   return {};
 }
 

@@ -1,17 +1,48 @@
-#include <cstddef>
-#include <cstdint>
-#include <cstdlib>
+#include "fuzz_target.h"
 
-#include "freightliner/oci/platform.h"
 #include "freightliner/oci/reference.h"
+#include "freightliner/transport/image_name.h"
+#include "freightliner/transport/image_tree.h"
+
+using namespace freightliner;
+
+namespace {
+
+void check_reference(std::string_view text) {
+  const auto reference = oci::Reference::parse(text);
+  if (!reference) {
+    fuzz::require(fuzz::is_harmless(reference.error().describe()), "an error shows no control characters");
+    return;
+  }
+  fuzz::require(oci::is_valid_repository(reference->repository), "the repository follows its grammar");
+  fuzz::require(reference->tag.empty() || oci::is_valid_tag(reference->tag), "the tag follows its grammar");
+  fuzz::require(!reference->tag.empty() || reference->digest, "something names the image");
+  fuzz::require(oci::parse_host_port(reference->registry).has_value(), "the registry is a host");
+  const auto again = oci::Reference::parse(reference->to_string());
+  fuzz::require(again && again->to_string() == reference->to_string(), "the normal form is a fixed point");
+  fuzz::require(again->registry == reference->registry && again->repository == reference->repository &&
+                    again->tag == reference->tag && again->digest == reference->digest,
+                "the normal form says the same");
+}
+
+template <class Name>
+void check_name(std::string_view text) {
+  const auto name = Name::parse(text);
+  if (!name) {
+    fuzz::require(fuzz::is_harmless(name.error().describe()), "an error shows no control characters");
+    return;
+  }
+  const auto again = Name::parse(name->to_string());
+  fuzz::require(again && again->to_string() == name->to_string(), "a name is read as it is written");
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string text(reinterpret_cast<const char*>(data), size);
-  static_cast<void>(freightliner::oci::Platform::parse(text));
-  const auto reference = freightliner::oci::Reference::parse(text);
-  if (!reference) return 0;
-  // The normal form is a fixed point.
-  const auto again = freightliner::oci::Reference::parse(reference->to_string());
-  if (!again || again->to_string() != reference->to_string()) std::abort();
+  const std::string_view text = fuzz::text_of(data, size);
+  check_reference(text);
+  check_name<transport::ImageName>(text);
+  check_name<transport::TreeName>(text);
+  static_cast<void>(oci::is_loopback_host(text));
   return 0;
 }

@@ -1,5 +1,6 @@
 #include "cli/config_file.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -70,6 +71,33 @@ TEST(ConfigFile, ErrorsNameFileAndLine) {
     EXPECT_EQ(entries.error().code(), ErrorCode::kUsage);
     EXPECT_THAT(entries.error().describe(), StartsWith(message));
   }
+}
+
+TEST(ConfigFile, AliasesDontMakeItLargerThanItIs) {
+  const auto with_aliases = [](int count) {
+    std::string text = "include-tag:\n  - &a " + std::string(1'000, 'x') + "\n";
+    for (int i = 0; i < count; ++i) text += "  - *a\n";
+    return text;
+  };
+  const auto some = parse_config(with_aliases(100), "run.yaml");
+  ASSERT_TRUE(some.has_value()) << some.error().describe();
+  EXPECT_EQ(some->front().values.size(), 101U);
+  std::string laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i < 10; ++i) {
+    laughs += fmt::format("a{0}: &a{0} [", i);
+    for (int k = 0; k < 10; ++k) laughs += fmt::format("{}*a{}", k == 0 ? "" : ", ", i - 1);
+    laughs += "]\n";
+  }
+  for (const std::string& text :
+       {with_aliases(100'000), laughs, std::string("a: &a [*a]\n"), std::string("&a a: *a\n")}) {
+    const auto entries = parse_config(text, "run.yaml");
+    ASSERT_FALSE(entries.has_value());
+    EXPECT_EQ(entries.error().code(), ErrorCode::kUsage);
+  }
+  EXPECT_EQ(parse_config("a: &a [*a]\n", "run.yaml").error().describe(),
+            "run.yaml: an alias (*name) stands inside of what it names");
+  EXPECT_EQ(parse_config(laughs, "run.yaml").error().describe(),
+            "run.yaml: with its aliases (*name) written out it is larger than 4.0 MiB");
 }
 
 TEST(ConfigFile, AFileThatCantBeReadIsAUsageError) {

@@ -41,6 +41,7 @@ TEST(RetryAfter, ReadsSecondsAndDates) {
   for (const Row& row :
        {Row{"120", seconds(120)}, Row{" 0 ", seconds(0)}, Row{"-5", seconds(0)},
         Row{"Sun, 06 Nov 1994 08:50:07 GMT", seconds(30)}, Row{"Sun, 06 Nov 1994 08:00:00 GMT", seconds(0)},
+        Row{"Fri, 31 Dec 9999 23:59:59 GMT", kYear}, Row{"Mon, 01 Jan 1600 00:00:00 GMT", seconds(0)},
         Row{"9223372036854775808", kYear}, Row{"999999999999", kYear}, Row{"", std::nullopt}, Row{"soon", std::nullopt},
         Row{"12x", std::nullopt}}) {
     EXPECT_EQ(parse_retry_after(row.text, now), row.expected) << row.text;

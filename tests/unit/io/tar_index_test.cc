@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -293,6 +294,20 @@ TEST_F(TarIndexTest, LimitsTheNumberOfHeadersAndTheLengthOfRecords) {
   const auto too_long = TarIndex::read(file, everything, {.headers = 3, .record_bytes = 12});
   EXPECT_EQ(too_long.error().code(), ErrorCode::kIntegrity);
   EXPECT_THAT(too_long.error().message(), HasSubstr("12 B"));
+}
+
+// Taken away one by one, a million bytes of "./" took seconds for each member.
+TEST_F(TarIndexTest, TakesAllLeadingDotsAwayAtOnce) {
+  std::string dots;
+  while (dots.size() < 1'000'000) dots += "./";
+  Blocks blocks;
+  for (int i = 0; i < 20; ++i) {
+    blocks.file("x", fmt::format("1000018 path={}{:04}\n", dots, i), 'x').file("other", "abc");
+  }
+  const auto index = read(blocks.end().text());
+  ASSERT_TRUE(index) << index.error().describe();
+  EXPECT_EQ(index->members().size(), 20U);
+  EXPECT_EQ(content(file_, index->find("0019")), "abc");
 }
 
 TEST_F(TarIndexTest, EveryTruncationAndFlippedByteIsSurvived) {

@@ -1,6 +1,7 @@
 #include "freightliner/oci/json.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 namespace freightliner::oci {
 namespace {
@@ -201,6 +202,43 @@ TEST(JsonTest, NumberOfValuesIsBounded) {
     EXPECT_EQ(json.error().message(), "test: more than 4 values, the limit");
   }
   EXPECT_FALSE(parse_json('[' + repeated("{},", 1'000'000) + "{}]", "test"));
+}
+
+TEST(JsonTest, NumberOfMembersIsBounded) {
+  const auto object = [](int members) {
+    std::string text = "{";
+    for (int i = 0; i < members; ++i) text += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\":0";
+    return text + "}";
+  };
+  EXPECT_TRUE(parse_json(object(10'000), "test"));
+  const auto json = parse_json(object(10'001), "test");
+  ASSERT_FALSE(json);
+  EXPECT_EQ(json.error().message(), "test: more than 10000 members in one object, the limit");
+  EXPECT_TRUE(parse_json("[" + object(4) + "," + object(4) + "]", "test", {.max_members = 4}));
+}
+
+/// What the process may have taken at most so far, in KiB.
+long peak_memory() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss;
+}
+
+TEST(JsonTest, WhatLiesBeyondTheLimitsCostsNoMemory) {
+  constexpr std::size_t kLong = std::size_t{64} * 1024 * 1024;
+  constexpr long kAllowed = 16L * 1024;
+  for (const std::string_view part : {"[", "{\"a\":", "[0],", "{},", "\"", "0"}) {
+    const std::string block = repeated(part, 4'096);
+    const std::string text = "[" + repeated(block, kLong / block.size());
+    const long before = peak_memory();
+    EXPECT_FALSE(parse_json(text, "test"));
+    // Also where the size is allowed, the depth and the number of values end it.
+    const bool is_one_value = part == "\"" || part == "0";
+    if (!is_one_value) {
+      EXPECT_FALSE(parse_json(text, "test", {.max_bytes = 2 * kLong, .max_values = 1'000}));
+    }
+    EXPECT_LT(peak_memory() - before, kAllowed) << part;
+  }
 }
 
 }  // namespace
