@@ -5,6 +5,7 @@
 #include "cli/arguments.h"
 #include "freightliner/base/clock.h"
 #include "freightliner/cli/option_table.h"
+#include "freightliner/runtime/alert.h"
 #include "fuzz_target.h"
 
 using namespace freightliner;
@@ -18,6 +19,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const bool secret_shown =
         option.secret && value.size() > 4 && checked.error().message().find(value) != std::string::npos;
     fuzz::require(!secret_shown, "an error shows no secret");
+  }
+  if (const auto alert = runtime::AlertRule::parse(value); !alert) {
+    fuzz::require(fuzz::is_harmless(alert.error().describe()), "an error shows no control characters");
   }
   if (const auto duration = parse_duration(value))
     fuzz::require(*duration >= Duration(0), "a duration is not negative");
