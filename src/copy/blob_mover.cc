@@ -70,6 +70,8 @@ Result<BlobMover::Try> BlobMover::attempt(http::Caller& caller, const Order& ord
   FL_TRY(const runtime::MemoryGovernor::Reservation memory,
          services_.memory.reserve({.wanted = wanted.bytes(), .least = kMinChunks * kMinChunkSize}, caller.stop));
   const QueueShape shape = shrink(wanted, memory.bytes());
+  services_.log.debug("blob {}: {} buffers of {}", blob.digest.to_string(), shape.chunks,
+                      format_bytes(shape.chunk_size));
   io::ChunkQueue queue(services_.buffers, shape.chunk_size, shape.chunks);
   const TimePoint asked = services_.clock.now();
   Result<std::unique_ptr<io::BlobReader>> reader = source_.open_blob(caller, blob, queue);
@@ -87,7 +89,7 @@ Result<BlobMover::Try> BlobMover::attempt(http::Caller& caller, const Order& ord
   reader->reset();
   if (result.failure) start.writer->abort();
   if (services_.tuner != nullptr && !result.failure) {
-    services_.tuner->note_transfer(route_, blob.size, services_.clock.now() - answered);
+    services_.tuner->note_transfer(route_, shape.chunk_size, blob.size, services_.clock.now() - answered);
   }
   start.writer.reset();  // before the queue that its chunks belong to
   return result;
