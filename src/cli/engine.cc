@@ -5,6 +5,7 @@
 
 #include "cli/defaults.h"
 #include "cli/registry_clients.h"
+#include "freightliner/copy/transfer_tuner.h"
 
 namespace freightliner::cli {
 namespace {

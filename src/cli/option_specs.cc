@@ -387,8 +387,8 @@ constexpr OptionSpec kOptions[] = {
      .group = OptionGroup::kPace,
      .default_value = kAdaptiveBuffersText,
      .help =
-         "Size of a transfer buffer, 16KiB to 4MiB; a transfer has ten of them, and that is its memory. auto: 64KiB, "
-         "and more on far routes, by the rate and round trip of earlier transfers (docs/PERFORMANCE.md)."},
+         "Size of a transfer buffer, 16KiB to 4MiB; a transfer has ten of them, and that is its memory. auto: 64KiB; "
+         "on far routes larger ones are tried, and kept where they are faster (docs/PERFORMANCE.md)."},
     {.name = "buffer-pool",
      .value_name = "on|off",
      .kind = OptionKind::kChoice,

@@ -56,8 +56,7 @@ ProgressReading ProgressReading::of(const runtime::Progress& progress) {
           .repositories_done = progress.repositories_done.load(kOrder),
           .repositories_total = progress.repositories_total.load(kOrder),
           .tags_done = progress.tags_done.load(kOrder),
-          .tags_total = progress.tags_total.load(kOrder),
-          .is_stream = progress.is_stream.load(kOrder)};
+          .tags_total = progress.tags_total.load(kOrder)};
 }
 
 std::uint64_t ProgressReading::bytes_shown() const noexcept {
@@ -165,9 +164,9 @@ void ProgressView::show(TimePoint start) {
   const TimePoint now = clock_.now();
   const double rate = rate_.update(now, reading.bytes_moved);
   const auto elapsed = std::chrono::duration_cast<Duration>(now - start);
-  if (reading.repositories_total > 0 || reading.is_stream) {
+  if (reading.repositories_total > 0 || reading.is_stream()) {
     const std::string line =
-        reading.is_stream ? stream_progress_line(reading, rate, elapsed) : tree_progress_line(reading, rate, elapsed);
+        reading.is_stream() ? stream_progress_line(reading, rate, elapsed) : tree_progress_line(reading, rate, elapsed);
     if (line.empty() && mode_ == ProgressMode::kPlain) return;
     const auto columns = static_cast<std::size_t>(std::max(terminal_.columns() - 1, 0));
     return mode_ == ProgressMode::kBar ? terminal_.set_status(line.substr(0, columns))

@@ -31,9 +31,10 @@ struct ProgressReading {
   std::uint64_t repositories_total = 0;
   std::uint64_t tags_done = 0;
   std::uint64_t tags_total = 0;
-  bool is_stream = false;
 
   static ProgressReading of(const runtime::Progress& progress);
+  /// A stream of copies has a tag for each, and no repositories.
+  bool is_stream() const noexcept { return tags_total > 0 && repositories_total == 0; }
   /// Bytes to show as done: settled blobs, or more where blobs under way have brought more; never above the total.
   std::uint64_t bytes_shown() const noexcept;
 };

@@ -75,6 +75,8 @@ Result<std::optional<RelayFailure>> BlobMover::transfer(http::Caller& caller, co
   FL_TRY(const runtime::MemoryGovernor::Reservation memory,
          services_.memory.reserve({.wanted = wanted.bytes(), .least = kMinChunks * kMinChunkSize}, caller.stop));
   const QueueShape shape = shrink(wanted, memory.bytes());
+  services_.log.debug("blob {}: {} buffers of {}", blob.digest.to_string(), shape.chunks,
+                      format_bytes(shape.chunk_size));
   io::ChunkQueue queue(services_.buffers, shape.chunk_size, shape.chunks);
   const TimePoint asked = services_.clock.now();
   runtime::OperationTimer timer(services_.monitor, runtime::Operation::kBlobCopy);
@@ -95,7 +97,7 @@ Result<std::optional<RelayFailure>> BlobMover::transfer(http::Caller& caller, co
   reader->reset();
   if (failure) writer->abort();
   if (services_.tuner != nullptr && !failure) {
-    services_.tuner->note_transfer(route_, blob.size, services_.clock.now() - answered);
+    services_.tuner->note_transfer(route_, shape.chunk_size, blob.size, services_.clock.now() - answered);
   }
   writer.reset();  // before the queue that its chunks belong to
   return failure;

@@ -5,6 +5,7 @@
 #include "copy/paced_reader.h"
 #include "copy/relay.h"
 #include "freightliner/copy/copier.h"
+#include "freightliner/copy/transfer_tuner.h"
 
 namespace freightliner::copy {
 

@@ -54,7 +54,9 @@ Result<std::vector<CopyRun::Target>> CopyRun::read_targets(http::Caller& caller)
       targets.push_back({std::move(tag), std::nullopt});
       continue;
     }
+    const TimePoint asked = services_.clock.now();
     FL_TRY(Target target, read_target(caller, std::move(tag)));
+    FL_CHECK(note_answer(TransferTuner::End::kDestination, asked));
     targets.push_back(std::move(target));
   }
   return targets;
@@ -91,9 +93,22 @@ Result<std::optional<oci::Descriptor>> CopyRun::resolve_source(http::Caller& cal
 }
 
 Result<oci::RawManifest> CopyRun::read_root(http::Caller& caller) {
+  const TimePoint asked = services_.clock.now();
   FL_TRY(oci::RawManifest root, source_.root(caller));
+  FL_CHECK(note_answer(TransferTuner::End::kSource, asked));
   if (options_.platforms.empty()) return root;
   return select_platforms(source_, caller, services_.buffers, root, options_.platforms);
+}
+
+// Before blobs fill the line and the processors, answers come soonest.
+Status CopyRun::note_answer(TransferTuner::End end, TimePoint asked) {
+  if (services_.tuner == nullptr) return {};
+  const TimePoint answered = services_.clock.now();
+  FL_TRY(auto source, source_.mount_origin());
+  FL_TRY(auto destination, destination_.mount_origin());
+  const BlobMover::Origins origins{std::move(source), std::move(destination)};
+  services_.tuner->note_answer(origins.route(), end, answered - asked);
+  return {};
 }
 
 Status CopyRun::check_pinned(const oci::Digest& digest) const {

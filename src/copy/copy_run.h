@@ -8,6 +8,7 @@
 #include "copy/referrers.h"
 #include "freightliner/copy/copier.h"
 #include "freightliner/copy/recompress_mark.h"
+#include "freightliner/copy/transfer_tuner.h"
 
 namespace freightliner::copy {
 
@@ -34,6 +35,8 @@ class CopyRun {
   bool is_current(const Target& target, const oci::Digest& digest) const;
   Result<std::optional<oci::Descriptor>> resolve_source(http::Caller& caller, const std::vector<Target>& targets);
   Result<oci::RawManifest> read_root(http::Caller& caller);
+  /// Tells the tuner, where there is one, how long an end has taken since it was asked.
+  Status note_answer(TransferTuner::End end, TimePoint asked);
   Status check_pinned(const oci::Digest& digest) const;
   /// The targets that have to be written for `digest`; keeps those that may not be overwritten.
   std::vector<const Target*> to_write(const std::vector<Target>& targets, const oci::Digest& digest);

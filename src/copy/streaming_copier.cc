@@ -49,7 +49,6 @@ class StreamingCopier::Impl {
  public:
   Impl(const CopyServices& services, const StreamOptions& options, Sink sink, std::stop_token stop)
       : services_(services), sink_(std::move(sink)), stop_(std::move(stop)) {
-    services_.progress.is_stream.store(true, std::memory_order_relaxed);
     if (options.buffer_size == 0) return;
     services_.chunk_size = options.buffer_size;
     services_.tuner = nullptr;

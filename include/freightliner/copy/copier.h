@@ -13,7 +13,6 @@
 #include "freightliner/copy/blob_ledger.h"
 #include "freightliner/copy/recompression_ledger.h"
 #include "freightliner/copy/transfer_slots.h"
-#include "freightliner/copy/transfer_tuner.h"
 #include "freightliner/copy/worker_sessions.h"
 #include "freightliner/http/caller.h"
 #include "freightliner/http/retry_policy.h"
@@ -28,6 +27,8 @@
 #include "freightliner/transport/image_source.h"
 
 namespace freightliner::copy {
+
+class TransferTuner;
 
 enum class Overwrite {
   kAlways,   ///< write the tag whatever is there

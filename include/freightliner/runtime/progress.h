@@ -19,8 +19,6 @@ struct Progress {
   std::atomic<std::uint64_t> repositories_total{0};
   std::atomic<std::uint64_t> tags_done{0};
   std::atomic<std::uint64_t> tags_total{0};  ///< that were selected so far
-  /// A stream of copies, with a tag for each, no repositories, and an end that nobody knows.
-  std::atomic<bool> is_stream{false};
 };
 
 }  // namespace freightliner::runtime

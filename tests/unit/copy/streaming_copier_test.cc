@@ -10,6 +10,7 @@
 
 #include "copy/memory_image.h"
 #include "freightliner/base/guarded.h"
+#include "freightliner/copy/transfer_tuner.h"
 #include "support/manual_clock.h"
 
 namespace freightliner::copy {
@@ -48,18 +49,19 @@ class Gate {
   bool open_ = false;
 };
 
-/// A source whose manifest comes when its gate is open.
-class GatedSource final : public transport::ImageSource {
+/// A source that does something before its manifest comes.
+class SlowSource final : public transport::ImageSource {
  public:
-  GatedSource(MemoryRepository& repository, const std::string& tag, Gate& gate)
-      : inner_(repository, tag), gate_(gate) {}
+  /// `before` returns false where a stop came first.
+  SlowSource(MemoryRepository& repository, const std::string& tag, std::function<bool(const std::stop_token&)> before)
+      : inner_(repository, tag), before_(std::move(before)) {}
   std::string name() const override { return inner_.name(); }
   Result<oci::Descriptor> resolve(http::Caller& caller) override { return inner_.resolve(caller); }
   Result<oci::RawManifest> manifest(http::Caller& caller, const oci::Descriptor& descriptor) override {
     return inner_.manifest(caller, descriptor);
   }
   Result<oci::RawManifest> root(http::Caller& caller) override {
-    if (!gate_.pass(caller.stop)) return fail(ErrorCode::kCancelled, "stopped");
+    if (!before_(caller.stop)) return fail(ErrorCode::kCancelled, "stopped");
     return inner_.root(caller);
   }
   Result<std::optional<oci::RawManifest>> tagged(http::Caller& caller, const std::string& tag) override {
@@ -77,7 +79,7 @@ class GatedSource final : public transport::ImageSource {
 
  private:
   MemorySource inner_;
-  Gate& gate_;
+  std::function<bool(const std::stop_token&)> before_;
 };
 
 class StreamingCopierTest : public ::testing::Test {
@@ -111,7 +113,8 @@ class StreamingCopierTest : public ::testing::Test {
               ImagePair pair;
               pair.destination = std::make_unique<MemoryDestination>(to_, tag);
               if (gate != nullptr) {
-                pair.source = std::make_unique<GatedSource>(from_, tag, *gate);
+                pair.source = std::make_unique<SlowSource>(
+                    from_, tag, [gate](const std::stop_token& stop) { return gate->pass(stop); });
               } else {
                 pair.source = std::make_unique<MemorySource>(from_, tag);
               }
@@ -378,15 +381,26 @@ TEST_F(StreamingCopierTest, TheTunerSaysTheSizeOfBuffers) {
   const auto layer = from_.add_blob(std::string(2 * kMiB, 'x'));
   from_.add_manifest(MemoryRepository::image_json(config, {layer}), oci::kOciManifest, "v1");
   TransferTuner tuner({.chunks = 4});
-  tuner.note_answer({}, TransferTuner::End::kSource, std::chrono::milliseconds(100));
-  tuner.note_transfer({}, 100 * kMiB, std::chrono::seconds(1));
+  for (std::size_t i = 0; i < TransferTuner::kLeastAnswers; ++i) {
+    tuner.note_answer({}, TransferTuner::End::kSource, std::chrono::milliseconds(100));
+  }
+  tuner.note_transfer({}, 64 * kKiB, 100 * kMiB, std::chrono::seconds(1));
   CopyServices adaptive = services();
   adaptive.tuner = &tuner;
   StreamingCopier copier(adaptive, {}, sink(), stop_.get_token());
-  ASSERT_TRUE(copier.accept(request(1, "v1")));
+  StreamRequest far = request(1, "v1");
+  far.open = [this]() -> Result<ImagePair> {
+    return ImagePair{std::make_unique<SlowSource>(from_, "v1",
+                                                  [this](const std::stop_token&) {
+                                                    clock_.advance(Duration(100));
+                                                    return true;
+                                                  }),
+                     std::make_unique<MemoryDestination>(to_, "v1")};
+  };
+  ASSERT_TRUE(copier.accept(std::move(far)));
   copier.drain();
   EXPECT_EQ(outcome(1), "ok");
-  EXPECT_GE(memory_.statistics().reserved_high_water_bytes, 4 * kMiB);
+  EXPECT_GE(memory_.statistics().reserved_high_water_bytes, 4 * 256 * kKiB);
 }
 
 }  // namespace
