@@ -1,8 +1,10 @@
 #include "cli/config_file.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 
 #include <algorithm>
+#include <sstream>
 
 #include "cli/config_yaml.h"
 #include "cli/foreign_flags.h"
@@ -70,6 +72,23 @@ Result<std::vector<std::string>> read_values(const OptionSpec& option, const YAM
   return values;
 }
 
+/// Takes a parser's events for nothing.
+class Ignored final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& /*mark*/) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnAlias(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnScalar(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                const std::string& /*value*/) override {}
+  void OnSequenceStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                       YAML::EmitterStyle::value /*style*/) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                  YAML::EmitterStyle::value /*style*/) override {}
+  void OnMapEnd() override {}
+};
+
 Unexpected no_mapping(const YAML::Node& node, const std::string& file) {
   return fail(Error(ErrorCode::kUsage, "the file must be a mapping of option names to values")
                   .with_context(at_line(file, node.Mark().line + 1)));
@@ -79,6 +98,18 @@ Unexpected no_mapping(const YAML::Node& node, const std::string& file) {
 
 std::string at_line(const std::string& file, int line) {
   return fmt::format("{}:{}", printable(file), line);
+}
+
+// YAML::LoadAll() never ends where the parser meets what it can't begin a document with (a text that is ","): it takes
+// that for an empty document, again and again. So two documents are asked for and no more.
+Result<YAML::Node> load_document(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  Ignored ignored;
+  if (parser.HandleNextDocument(ignored) && parser.HandleNextDocument(ignored)) {
+    return fail(ErrorCode::kUsage, "there is more than one YAML document in it, or something that is none");
+  }
+  return YAML::Load(text);
 }
 
 Status check_expanded_size(const YAML::Node& document) {

@@ -3,6 +3,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/config_file.h"
@@ -15,6 +16,10 @@ namespace freightliner::cli {
 Result<std::vector<ConfigEntry>> read_option_mapping(const YAML::Node& mapping, const std::string& file,
                                                      const ConfigRules& rules);
 
+/// The one document of a text; an empty text is a null document. Errors: kUsage for more than one. Throws what yaml-cpp
+/// throws.
+Result<YAML::Node> load_document(const std::string& text);
+
 /// Refuses a document that its aliases (`*name`) make much larger than the text, or endless. Errors: kUsage.
 Status check_expanded_size(const YAML::Node& document);
 
@@ -23,15 +28,12 @@ template <class Read>
 auto with_yaml_document(const std::string& text, const std::string& file, Read&& read)
     -> decltype(read(std::declval<const YAML::Node&>())) {
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-    if (documents.size() > 1) {
-      return fail(Error(ErrorCode::kUsage, "there is more than one YAML document in it").with_context(printable(file)));
-    }
-    const YAML::Node document = documents.empty() ? YAML::Node() : documents.front();
-    if (Status checked = check_expanded_size(document); !checked) {
+    auto document = load_document(text);
+    if (!document) return fail(std::move(document).error().with_context(printable(file)));
+    if (Status checked = check_expanded_size(*document); !checked) {
       return fail(std::move(checked).error().with_context(printable(file)));
     }
-    return read(document);
+    return read(std::as_const(*document));
   } catch (const YAML::Exception& error) {
     return fail(Error(ErrorCode::kUsage, printable(error.msg, 256)).with_context(at_line(file, error.mark.line + 1)));
   }
