@@ -25,7 +25,7 @@ REFERRERS = re.compile(r"^/v2/(?P<repository>.+)/referrers/(?P<digest>[^/]+)$")
 @dataclass
 class Behaviour:
     mount: str = "never"  # never: 202 always (go-containerregistry's); real: 201 where it can; refuse: 405
-    location: str = "relative"  # or absolute; both with a query that must survive
+    location: str = "relative"  # or absolute, or bare (the last segment alone); all with a query that must survive
     chunk_min: int = 0  # OCI-Chunk-Min-Length
     range: str = "ok"  # ok; ignored: 200 with everything; wrong: a Content-Range that lies; refused: 416
     referrers: bool = False  # the referrers API and OCI-Subject
@@ -251,6 +251,8 @@ class ScriptedRegistry:
         location = f"/v2/{upload.repository}/blobs/uploads/{name}?_state=a%2Bb%3D{upload.step}"
         if self.behaviour.location == "absolute":
             location = self.url + location
+        if self.behaviour.location == "bare":
+            location = location.rpartition("/")[2]
         answer = Response.of(status, Location=location, Range=f"0-{max(0, len(upload.data) - 1)}",
                              Docker_Upload_UUID=name)
         if self.behaviour.chunk_min:
