@@ -67,14 +67,14 @@ class Tokens:
 
 
 class HostileRegistry(ScriptedRegistry):
-    """`login`: "none", "basic" or "bearer". `challenges` replaces the headers of the door's 401. `realm` is where tokens are said
+    """`login`: "none", "basic" or "bearer". `closed`: no login is good enough. `challenges` replaces the headers of the door's 401. `realm` is where tokens are said
     to be had; they are had at /token."""
 
     def __init__(self, name, login="basic", **options):
         self.account = Account(name)
         self.login, self.challenges, self.realm = login, None, None
         self.tokens = Tokens(self.account)
-        self.refused = 0
+        self.refused, self.closed = 0, False
         super().__init__(**options)
         self.realm = f"{self.url}/token"
 
@@ -87,8 +87,8 @@ class HostileRegistry(ScriptedRegistry):
         return self.tokens.answer(request) if request.path == "/token" else super()._route(request)
 
     def admits(self, request):
-        if self.login == "none":
-            return True
+        if self.login == "none" or self.closed:
+            return not self.closed
         if self.login == "basic":
             return request.headers.get("Authorization") == f"Basic {self.account.basic}"
         return self.tokens.good(request)

@@ -29,7 +29,8 @@ class Row:
     `recovers`: setup takes `times` as well, and each variant is run twice: with the fault for ever, which ends in `expect`, and
     with the fault once, which ends NEW.
 
-    `host_wide`: a tree run can't go on without what fails: it ends with the class itself, and its other repository is not judged.
+    `host_wide`: the fault meets everything at that host: a tree run may end with the class itself, and its other repository is not
+    judged.
 
     `play(stage)` instead of `setup`: the case drives the program itself."""
 
@@ -46,6 +47,7 @@ class Row:
     check: object = None  # check(stage, result) after the run with the fault, where it ended as `expect` says
     host_wide: bool = False
     sessions_stay: bool = False  # the registry refuses to end them
+    tag_is_its_own: bool = False  # the registry itself puts something else under the tag
     play: object = None
     max_requests: int = 150
     env: dict = field(default_factory=dict)

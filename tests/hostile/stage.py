@@ -38,6 +38,8 @@ class Stage:
         self.lookalike = Account("lookalike")
         self.others = []  # further servers with a journal, which must see no secret
         self.secret_files = []
+        self.wanted = None  # digest of what a run makes of `image`, where it is not that itself
+        self.more_tags = set()  # that the destination has besides
         self._second = None
         self._behaviours = {}
         self.old, self.bystander = old_image(), bystander_image()
@@ -73,6 +75,10 @@ class Stage:
         largest = max(image.blobs, key=lambda digest: len(image.blobs[digest]), default=None)
         self.layer = layer or largest
         self.blob = f"/v2/{REPOSITORY}/blobs/{self.layer}$"
+
+    def spoil(self, image):
+        """The source has something under the tag that can't be copied, until all is healed."""
+        self.source.load(image, REPOSITORY, TAG)
 
     def behave(self, side, **behaviour):
         """Changes what a registry is like, for good."""
@@ -154,7 +160,7 @@ class Stage:
         for side in ("source", "destination"):
             registry = getattr(self, side)
             registry.rules.clear()
-            registry.challenges, registry.realm = None, f"{registry.url}/token"
+            registry.closed, registry.challenges, registry.realm = False, None, f"{registry.url}/token"
             registry.tokens.extra, registry.tokens.key = {}, "token"
             registry.behaviour = dataclasses.replace(self._behaviours[side])
         for other in self.others:
