@@ -25,8 +25,8 @@ END = b""
 class Side:
     """One socket of a pair."""
 
-    def __init__(self, connection):
-        self.socket = connection
+    def __init__(self, connection, server=False):
+        self.socket, self.server = connection, server
         self.peer = None
         self.open_from = 0.0  # nothing leaves this side earlier: its connection is being set up
         self.under_way = 0  # bytes read here that the peer's socket has not taken yet
@@ -76,7 +76,7 @@ class DelayProxy:
             except BlockingIOError:
                 return
             try:
-                server = Side(socket.create_connection(self.target))
+                server = Side(socket.create_connection(self.target), True)
             except OSError:
                 client.socket.close()
                 continue

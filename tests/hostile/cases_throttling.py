@@ -1,5 +1,6 @@
 """Hosts that are busy, broken, or answer something else than a registry would."""
 
+import random
 import time
 
 from row import Row, named
@@ -59,6 +60,13 @@ def page(stage, side, method, path):
     getattr(stage, side).rule(method, getattr(stage, path), faults.html())
 
 
+def drawn(stage, seed):
+    """One fault at one request, as the seed has it."""
+    generator = random.Random(seed)
+    fault = generator.choice([faults.status(500), faults.too_many(0), faults.ResetOnRequest(), faults.DropReply(), faults.Cut(10)])
+    generator.choice([stage.source, stage.destination]).any_request(fault, generator, 20)
+
+
 def truncated_error(stage, status):
     stage.source.rule("GET|HEAD", stage.tag, faults.Answer(status, TRUNCATED))
 
@@ -73,6 +81,7 @@ ROWS = [
         "a_day": (86_400, None), "2_to_63": (1 << 63, None), "digits": ("9" * 400, None)}, host_wide=False),
     Row(28, "429 on an upload", "NEW", limited_upload, check=read_again),
     Row(29, "bursts of 5xx and 408", "NEW", burst, variants=named(500, 503, 408), whole=named(502, 504, 520)),
+    Row(29, "one fault at a request that a seed draws", "NEW", drawn, variants=named(*range(6)), whole=named(*range(6, 100))),
     Row(30, "503 for ever", "TEMP", for_ever, variants=named("source", "destination"), check=bounded),
     Row(31, "501, or an odd 4xx", "PROTO", odd, check=once_each, variants={
         f"{status}_{side}": (status, path, side, method) for status in (501, 418)

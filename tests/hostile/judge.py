@@ -85,7 +85,8 @@ class Judge:
         told = result.stdout + result.stderr + " ".join(result.arguments)
         self.case.assertEqual([canary for canary in all_canaries if canary in told], [], result)
         for server in {stage.source, stage.destination, *stage.others}:
-            own = server.account.canaries if hasattr(server, "account") else []
+            accounts = [server.account, *getattr(server, "more_accounts", [])] if hasattr(server, "account") else []
+            own = [canary for account in accounts for canary in account.canaries]
             foreign = [canary for canary in all_canaries if canary not in own]
             for request in list(server.journal):
                 text = "\n".join([request.target, *(value for _, value in request.headers.pairs)])

@@ -13,7 +13,7 @@ from support.wire import reset  # noqa: E402
 
 class BadLine(DelayProxy):
     """`delay`: seconds each way. `bytes_per_second`: what each direction of a connection carries. `cuts`: after how many bytes
-    towards the client the first, second, … connection is reset on both sides; later ones live. Serves in a thread until stop()."""
+    towards the client the first, second, … connection is reset on both sides (None: never); later ones live. Serves in a thread until stop()."""
 
     def __init__(self, port, delay=0.0, bytes_per_second=None, cuts=()):
         self._stop, ends = socket.socketpair()
@@ -43,8 +43,7 @@ class BadLine(DelayProxy):
         known = set(self.sides.values())
         super().accept()
         for side in set(self.sides.values()) - known:
-            towards_server = side.socket.getpeername() == self.target
-            if towards_server and self.cuts:
+            if side.server and self.cuts:
                 side.left = self.cuts.pop(0)
 
     def read(self, side):

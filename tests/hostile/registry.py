@@ -71,7 +71,7 @@ class HostileRegistry(ScriptedRegistry):
     to be had; they are had at /token."""
 
     def __init__(self, name, login="basic", **options):
-        self.account = Account(name)
+        self.account, self.more_accounts = Account(name), []
         self.login, self.challenges, self.realm = login, None, None
         self.tokens = Tokens(self.account)
         self.refused, self.closed = 0, False
@@ -90,7 +90,8 @@ class HostileRegistry(ScriptedRegistry):
         if self.login == "none" or self.closed:
             return not self.closed
         if self.login == "basic":
-            return request.headers.get("Authorization") == f"Basic {self.account.basic}"
+            logins = [account.basic for account in (self.account, *self.more_accounts)]
+            return request.headers.get("Authorization") in [f"Basic {login}" for login in logins]
         return self.tokens.good(request)
 
     def refusal(self, request, **parameters):

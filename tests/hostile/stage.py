@@ -38,6 +38,9 @@ class Stage:
         self.lookalike = Account("lookalike")
         self.others = []  # further servers with a journal, which must see no secret
         self.secret_files = []
+        self.aliases = {}  # side → further hosts under which it can be reached
+        self.more_accounts = []  # that no registry knows
+        self.heal_source = lambda: None
         self.wanted = None  # digest of what a run makes of `image`, where it is not that itself
         self.more_tags = set()  # that the destination has besides
         self._second = None
@@ -66,6 +69,12 @@ class Stage:
             before.stop()
         self.write_logins()
         return registry
+
+    def reach(self, side, host):
+        """The command names a side by another host."""
+        self.aliases.setdefault(side, []).append(host)
+        self.write_logins()
+        setattr(self, f"{side}_reference", f"docker://{host}/{REPOSITORY}:{TAG}")
 
     def give(self, image, layer=None):
         """The source has `image` under the tag. `layer`: the digest of the blob that the fault is about."""
@@ -101,8 +110,8 @@ class Stage:
             self._second = self.second_origin()
         return self._second
 
-    def second_origin(self, **options):
-        origin = SecondOrigin(self.source, **options)
+    def second_origin(self, registry=None, **options):
+        origin = SecondOrigin(registry or self.source, **options)
         self.case.addCleanup(origin.stop)
         self.others.append(origin)
         return origin
@@ -116,20 +125,25 @@ class Stage:
     @property
     def accounts(self):
         seconds = [other.account for other in self.others if isinstance(other, SecondOrigin)]
-        return [self.source.account, self.destination.account, self.lookalike, *seconds]
+        more = [*self.more_accounts, *self.source.more_accounts, *self.destination.more_accounts]
+        return [self.source.account, self.destination.account, self.lookalike, *more, *seconds]
 
     def write_logins(self):
         """docker's configuration: a login for each side, and some whose hosts only look like them."""
         if self.destination is None:
             return
         path = self.program.home / ".docker/config.json"
-        auths = {registry.host: {"auth": registry.account.basic} for registry in (self.source, self.destination)}
+        auths = {}
+        for side in ("source", "destination"):
+            registry = getattr(self, side)
+            for host in (registry.host, f"localhost:{registry.port}", *self.aliases.get(side, ())):
+                auths[host] = {"auth": registry.account.basic}
         for host in ("127.0.0.1", "localhost", f"{self.source.host}0", f"x{self.source.host}"):
             auths.setdefault(host, {"auth": self.lookalike.basic})
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps({"auths": auths}))
         path.chmod(0o600)
-        self.secret_files = [path]
+        self.secret_files = [path, *(file for file in self.secret_files if file != path)]
 
     # --- runs
 
@@ -165,4 +179,6 @@ class Stage:
             registry.behaviour = dataclasses.replace(self._behaviours[side])
         for other in self.others:
             getattr(other, "rules", []).clear()
+        self.write_logins()
         self.give(self.image, self.layer)
+        self.heal_source()
