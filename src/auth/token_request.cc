@@ -19,7 +19,6 @@ namespace {
 constexpr std::size_t kMaxTokenBytes = 64 * kKiB;
 // A token of the greatest length with what stands around it.
 constexpr std::size_t kMaxAnswerBytes = 160 * kKiB;
-constexpr http::RetryPolicy kRetries{.max_attempts = 4};
 
 bool is_control(unsigned char c) noexcept {
   return c < 0x20 || c == 0x7F;
@@ -115,7 +114,7 @@ double jitter() {
 // Any answer but a temporary one, which is tried again here: those who wait for
 // the token share the attempts.
 Result<http::Response> exchange(http::Session& session, const TokenQuery& query, const http::Request& request,
-                                Clock& clock, const std::stop_token& stop) {
+                                const http::RetryPolicy& retry, Clock& clock, const std::stop_token& stop) {
   for (int attempt = 1;; ++attempt) {
     auto response = session.perform(request, stop);
     if (response && response->ok()) return response;
@@ -124,8 +123,12 @@ Result<http::Response> exchange(http::Session& session, const TokenQuery& query,
       if (response) return response;
       return fail(std::move(error).with_context("token server " + token_server(query)));
     }
-    const auto delay = kRetries.next_delay(attempt, error.retry_after(), jitter());
-    if (!delay) return fail(std::move(error).with_context("cannot log in to " + printable(query.registry, 256)));
+    const auto delay = retry.next_delay(attempt, error.retry_after(), jitter());
+    if (!delay) {
+      return fail(std::move(error)
+                      .with_reason(ErrorReason::kTriedEnough)
+                      .with_context("cannot log in to " + printable(query.registry, 256)));
+    }
     if (!clock.sleep_for(*delay, stop)) return fail(ErrorCode::kCancelled, "stopped while waiting for a token server");
   }
 }
@@ -175,19 +178,19 @@ Result<Token> parse_token(const std::string& body, TimePoint received) {
   return token;
 }
 
-Result<Token> request_token(http::Session& session, const TokenQuery& query, Clock& clock,
-                            const std::stop_token& stop) {
+Result<Token> request_token(http::Session& session, const TokenQuery& query, const http::RetryPolicy& retry,
+                            Clock& clock, const std::stop_token& stop) {
   const bool oauth2 = query.credential && !query.credential->identity_token.empty();
   bool posted = oauth2;
   std::optional<http::Response> response;
   if (oauth2) {
-    FL_TRY(response, exchange(session, query, post_request(query), clock, stop));
+    FL_TRY(response, exchange(session, query, post_request(query), retry, clock, stop));
     const bool not_served = response->status == 404 || response->status == 405;
     if (not_served && !query.credential->username.empty() && !query.credential->password.empty()) posted = false;
   }
   if (!posted) {
     FL_TRY(const http::Request request, get_request(query));
-    FL_TRY(response, exchange(session, query, request, clock, stop));
+    FL_TRY(response, exchange(session, query, request, retry, clock, stop));
   }
   if (!response->ok()) return fail(status_error(query, *response, posted, clock));
   auto token = parse_token(response->body, clock.now());

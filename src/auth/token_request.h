@@ -7,6 +7,7 @@
 
 #include "freightliner/auth/credential_store.h"
 #include "freightliner/auth/token_cache.h"
+#include "freightliner/http/retry_policy.h"
 #include "freightliner/http/session.h"
 
 namespace freightliner::auth {
@@ -33,9 +34,10 @@ struct TokenQuery {
 /// Authentication Specification"), or, with an identity token, the OAuth2 POST
 /// (RFC 6749, section 6; distribution, "Authenticate via OAuth2"), falling back
 /// to GET where that is not served and there is a password. Tries again on
-/// temporary faults. Errors: kAuthentication (refused), kTemporary, kTls,
-/// kProtocol (redirect, no or an unusable token), kCancelled.
-Result<Token> request_token(http::Session& session, const TokenQuery& query, Clock& clock, const std::stop_token& stop);
+/// temporary faults. Errors: kAuthentication (refused), kTemporary with
+/// kTriedEnough, kTls, kProtocol (redirect, no or an unusable token), kCancelled.
+Result<Token> request_token(http::Session& session, const TokenQuery& query, const http::RetryPolicy& retry,
+                            Clock& clock, const std::stop_token& stop);
 
 /// Reads a token answer that came at `received`: `token` or `access_token`; a
 /// life of 60 s where none is given, at least 60 s, at most a day; to be

@@ -36,7 +36,8 @@ class RegistrySide {
   static auth::AuthenticatorOptions authenticator_options(const RunRequest& request, const std::string& registry) {
     const auto hosts = request.token_hosts.find(registry);
     return {.registry = registry,
-            .token_hosts = hosts == request.token_hosts.end() ? std::set<std::string>() : hosts->second};
+            .token_hosts = hosts == request.token_hosts.end() ? std::set<std::string>() : hosts->second,
+            .retry = request.retry};
   }
 
   static registry::RegistryOptions registry_options(const RunRequest& request, const std::string& registry) {
