@@ -145,6 +145,7 @@ Result<CopyRequest> make_copy_request(const Settings& settings, const std::vecto
   const bool digest_changes = !request.options.platforms.empty() || request.options.recompress;
   FL_CHECK(settle_destination(request.source, request.destination, digest_changes));
   request.codec_memory = codec_memory_of(request.options);
+  request.keeps_tags = request.options.overwrite == copy::Overwrite::kNever;
   FL_CHECK(read_run_request(settings, environment, request));
   // Last: it may wait for standard input.
   const auto side = [](const transport::ImageName& name) {

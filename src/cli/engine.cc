@@ -46,6 +46,7 @@ class RegistrySide {
     options.plain_http = is_plain_http(request, registry);
     options.retry = request.retry;
     options.chunk_size = request.upload_chunk_size;
+    options.refused_is_absent = !request.keeps_tags;
     return options;
   }
 

@@ -33,6 +33,7 @@ struct RunRequest {
   std::size_t buffer_size = 0;
   std::optional<std::uint64_t> max_memory = std::nullopt;  ///< bytes; nullopt: what the system tells
   std::uint64_t codec_memory = 0;                          ///< what recompressing one layer takes besides
+  bool keeps_tags = false;                                 ///< --overwrite never
   Duration timeout{0};                                     ///< 0: none
 };
 

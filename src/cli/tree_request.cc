@@ -217,6 +217,7 @@ Result<TreeRequest> make_tree_request(const TreeRequestInput& input, replicate::
   FL_CHECK(check_report_place(settings));
   request.report = settings.text("report");
   request.codec_memory = codec_memory_of(request.options.copy);
+  request.keeps_tags = request.options.copy.overwrite == copy::Overwrite::kNever;
   FL_CHECK(read_run_request(settings, input.environment, request));
   const auto side = [](const transport::TreeName& name) {
     return CredentialSide{name.to_string(), name.is_registry()};
