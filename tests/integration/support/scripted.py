@@ -54,6 +54,7 @@ class Upload:
     digest: str = ""
     broken: bool = False  # a body broke off
     settled: int = 0  # bytes of whole requests
+    opened_by: object = None  # the request; where its answer was lost nobody but the registry knows the session
 
     @property
     def position(self):
@@ -129,7 +130,9 @@ class ScriptedRegistry:
                 target.tags[tag] = image.digest
 
     def open_uploads(self):
-        return [upload for upload in self.uploads.values() if upload.state == "open"]
+        """Those that a client has been told of."""
+        return [upload for upload in self.uploads.values()
+                if upload.state == "open" and (upload.opened_by is None or upload.opened_by.status)]
 
     # --- the oracle's view
 
@@ -243,7 +246,7 @@ class ScriptedRegistry:
                     return self._created(repository, digest)
         name = uuid.uuid4().hex
         with self.lock:
-            self.uploads[name] = Upload(repository)
+            self.uploads[name] = Upload(repository, opened_by=request)
         return self._session_answer(name, 202)
 
     def _created(self, repository, digest):
