@@ -25,8 +25,8 @@ END = b""
 class Side:
     """One socket of a pair."""
 
-    def __init__(self, connection):
-        self.socket = connection
+    def __init__(self, connection, server=False):
+        self.socket, self.server = connection, server
         self.peer = None
         self.open_from = 0.0  # nothing leaves this side earlier: its connection is being set up
         self.under_way = 0  # bytes read here that the peer's socket has not taken yet
@@ -36,14 +36,16 @@ class Side:
 
 
 class DelayProxy:
-    def __init__(self, port, delay):
-        self.target, self.delay = ("127.0.0.1", port), delay
+    """run() ends when `ends` (a file or a socket) has something to read, or has ended."""
+
+    def __init__(self, port, delay, ends=sys.stdin):
+        self.target, self.delay, self.ends = ("127.0.0.1", port), delay, ends
         self.epoll, self.sides = select.epoll(), {}
         self.due, self.order = [], itertools.count()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.listener.setblocking(False)
         self.most = 0
-        for watched in (self.listener, sys.stdin):
+        for watched in (self.listener, ends):
             self.epoll.register(watched, READ)
         self.port = self.listener.getsockname()[1]
 
@@ -51,7 +53,7 @@ class DelayProxy:
         while True:
             wait = max(self.due[0][0] - time.monotonic(), 0) if self.due else -1
             for number, events in self.epoll.poll(wait):
-                if number == sys.stdin.fileno():
+                if number == self.ends.fileno():
                     return
                 if number == self.listener.fileno():
                     self.accept()
@@ -74,7 +76,7 @@ class DelayProxy:
             except BlockingIOError:
                 return
             try:
-                server = Side(socket.create_connection(self.target))
+                server = Side(socket.create_connection(self.target), True)
             except OSError:
                 client.socket.close()
                 continue
@@ -100,8 +102,11 @@ class DelayProxy:
         side.reads = data != END and side.under_way < WINDOW
         side.ended = side.ended or data == END
         self.watch(side)
-        due = max(time.monotonic(), side.open_from) + self.delay
-        heapq.heappush(self.due, (due, next(self.order), side.peer, data))
+        heapq.heappush(self.due, (self.due_time(side, data), next(self.order), side.peer, data))
+
+    def due_time(self, side, data):
+        """When what was read from `side` reaches the other one."""
+        return max(time.monotonic(), side.open_from) + self.delay
 
     def write(self, side):
         """Sends what is due; a connection that broke is closed on both sides at once."""

@@ -25,7 +25,6 @@ constexpr std::string_view kBearerPrefix = "Bearer ";
 // registry takes Basic.
 struct Lesson {
   RegistryIdentity registry;
-  std::string address;  // where the registry was reached
   std::optional<http::Url> realm;
   std::string service;
 };
@@ -76,10 +75,9 @@ class Authenticator::Impl {
 
   Result<std::string> answer_challenge(http::Session& session, const http::Response& refused, const Access& access,
                                        const std::optional<std::string>& sent, const std::stop_token& stop) {
-    Lesson lesson{{options_.registry, refused.url.origin()}, refused.remote_address, std::nullopt, {}};
+    Lesson lesson{{options_.registry, refused.url.origin(), refused.remote_address}, std::nullopt, {}};
     if (!is_registry_origin(lesson.registry)) {
-      return fail(error(fmt::format("{} asks for a login; credentials for {} are not sent there",
-                                    printable(refused.url.origin().to_string(), 256), registry())));
+      return fail(not_sent_there(refused.url.origin()));
     }
     FL_TRY(const std::optional<Credential> credential, credentials_.find(options_.registry, access.repository));
     const std::vector<Challenge> challenges = parse_challenges(refused.headers.find_all("www-authenticate"));
@@ -99,6 +97,24 @@ class Authenticator::Impl {
     return fail(no_usable_challenge(challenges, credential));
   }
 
+  Result<std::string> answer_elsewhere(http::Session& session, const http::Response& refused,
+                                       const std::stop_token& stop) {
+    const http::Origin& origin = refused.url.origin();
+    Lesson lesson{{origin.to_string(), origin, refused.remote_address}, std::nullopt, {}};
+    for (const Challenge& challenge : parse_challenges(refused.headers.find_all("www-authenticate"))) {
+      if (challenge.scheme != "bearer" || parameter(challenge, "realm").empty()) continue;
+      // A token server that is not its own could know us, and the token would then go to somebody else.
+      const auto realm = http::Url::parse(parameter(challenge, "realm"));
+      if (!realm) continue;
+      const auto trust = judge_realm(*realm, lesson.registry, {});
+      if (!trust || *trust != RealmTrust::kCredentials) continue;
+      lesson.realm = *realm;
+      lesson.service = parameter(challenge, "service");
+      return token_for(session, lesson, std::nullopt, merge_scopes({}, parameter(challenge, "scope")), stop);
+    }
+    return fail(not_sent_there(origin));
+  }
+
   Result<std::string> identity_key(const std::string& repository) {
     FL_TRY(const std::optional<Credential> credential, credentials_.find(options_.registry, repository));
     return identity_of(credential);
@@ -114,6 +130,11 @@ class Authenticator::Impl {
   std::string registry() const { return printable(options_.registry, 256); }
   static Error error(std::string text) {
     return Error(ErrorCode::kAuthentication, std::move(text)).with_http_status(401);
+  }
+
+  Error not_sent_there(const http::Origin& origin) const {
+    return error(fmt::format("{} asks for a login; credentials for {} are not sent there",
+                             printable(origin.to_string(), 256), registry()));
   }
 
   // Fills in realm and service, if the realm may be asked by this identity.
@@ -132,11 +153,10 @@ class Authenticator::Impl {
                      const std::optional<Credential>& credential) const {
     FL_TRY(const RealmTrust trust, judge_realm(realm, identity, options_.token_hosts));
     if (trust == RealmTrust::kCredentials || !credential) return {};
-    return fail(error(fmt::format(
-        "{} sends its logins to another host, {}, which was not "
-        "given the credentials; if that is right, allow it with "
-        "{}",
-        registry(), printable(realm.origin().to_string(), 256), token_host_flag(identity, realm.origin()))));
+    return fail(error(
+        fmt::format("{} sends its logins to another host, {}, which was not "
+                    "given the credentials{}",
+                    registry(), printable(realm.origin().to_string(), 256), realm_advice(identity, realm.origin()))));
   }
 
   Result<std::string> answer_bearer(http::Session& session, const Lesson& lesson,
@@ -195,23 +215,28 @@ class Authenticator::Impl {
   Result<std::string> bearer(http::Session& session, const Lesson& lesson, const std::optional<Credential>& credential,
                              const Access& access, const std::stop_token& stop) {
     FL_CHECK(check_trust(*lesson.realm, lesson.registry, credential));
-    const std::vector<std::string> scopes = scopes_for(access);
+    return token_for(session, lesson, credential, scopes_for(access), stop);
+  }
+
+  Result<std::string> token_for(http::Session& session, const Lesson& lesson,
+                                const std::optional<Credential>& credential, const std::vector<std::string>& scopes,
+                                const std::stop_token& stop) {
     FL_TRY(const Token token, tokens_.get(cache_key(lesson, credential, scopes), [&] {
       log_.debug("asking {} for a token: {}", printable(lesson.realm->redacted(), 256),
                  printable(join_scopes(scopes), 512));
       const bool foreign = lesson.realm->origin().host != lesson.registry.origin.host;
       const TokenQuery query{
-          options_.registry, credentials_.places(), *lesson.realm, lesson.service, scopes, credential,
-          foreign,           lesson.address};
-      return request_token(session, query, {clock_, monitor_}, stop);
+          lesson.registry.name,   credentials_.places(), *lesson.realm, lesson.service, scopes, credential, foreign,
+          lesson.registry.address};
+      return request_token(session, query, {clock_, monitor_, options_.retry}, stop);
     }));
     return std::string(kBearerPrefix) + token.value;
   }
 
   static std::string cache_key(const Lesson& lesson, const std::optional<Credential>& credential,
                                const std::vector<std::string>& scopes) {
-    return fmt::format("{}\n{}\n{}\n{}", lesson.realm->to_string(), lesson.service, identity_of(credential),
-                       join_scopes(scopes));
+    return fmt::format("{}\n{}\n{}\n{}\n{}", lesson.registry.origin.to_string(), lesson.realm->to_string(),
+                       lesson.service, identity_of(credential), join_scopes(scopes));
   }
 
   std::vector<std::string> scopes_for(const Access& access) {
@@ -252,6 +277,11 @@ Result<std::string> Authenticator::answer_challenge(http::Session& session, cons
                                                     const Access& access, const std::optional<std::string>& sent,
                                                     const std::stop_token& stop) {
   return impl_->answer_challenge(session, refused, access, sent, stop);
+}
+
+Result<std::string> Authenticator::answer_elsewhere(http::Session& session, const http::Response& refused,
+                                                    const std::stop_token& stop) {
+  return impl_->answer_elsewhere(session, refused, stop);
 }
 
 Result<std::string> Authenticator::identity_key(const std::string& repository) {

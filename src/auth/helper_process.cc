@@ -69,7 +69,7 @@ int set_attributes(posix_spawnattr_t* attributes) {
   sigset_t defaults;
   sigemptyset(&none);
   sigemptyset(&defaults);
-  for (const int number : {SIGINT, SIGTERM, SIGPIPE, SIGCHLD}) sigaddset(&defaults, number);
+  for (const int number : {SIGINT, SIGTERM, SIGPIPE, SIGXFSZ, SIGCHLD}) sigaddset(&defaults, number);
   constexpr int kFlags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
   int error = posix_spawnattr_setflags(attributes, static_cast<short>(kFlags));
   if (error == 0) error = posix_spawnattr_setpgroup(attributes, 0);

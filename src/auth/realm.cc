@@ -45,11 +45,15 @@ bool is_registry_origin(const RegistryIdentity& registry) {
   return to_lower(expected->host) == registry.origin.host && port == registry.origin.port;
 }
 
-std::string token_host_flag(const RegistryIdentity& registry, const http::Origin& realm) {
+std::string realm_advice(const RegistryIdentity& registry, const http::Origin& realm) {
+  if (realm.is_local_address() && realm.host != registry.address) {
+    return "; that is an address of this machine or its network, which only a registry at the same address may name";
+  }
   const bool v6 = realm.host.find(':') != std::string::npos;
   std::string host = v6 ? '[' + realm.host + ']' : realm.host;
   if (realm.port != default_port(realm)) host += fmt::format(":{}", realm.port);
-  return fmt::format("--token-host {}={}", printable(registry.name, 256), printable(host, 256));
+  return fmt::format("; if that is right, allow it with --token-host {}={}", printable(registry.name, 256),
+                     printable(host, 256));
 }
 
 Result<RealmTrust> judge_realm(const http::Url& realm, const RegistryIdentity& registry,
@@ -58,12 +62,11 @@ Result<RealmTrust> judge_realm(const http::Url& realm, const RegistryIdentity& r
   const bool allowed = http::names_origin(token_hosts, realm.origin());
   const bool registry_has_tls = registry.origin.scheme == "https";
   if (!realm.is_https() && (registry_has_tls || !(own_host || allowed))) {
-    const std::string hint =
-        registry_has_tls ? "" : "; if that is right, allow it with " + token_host_flag(registry, realm.origin());
+    const std::string advice = registry_has_tls ? "" : realm_advice(registry, realm.origin());
     return fail(ErrorCode::kProtocol,
                 fmt::format("{} names a token server without TLS, {}: refused, "
                             "nothing was sent there{}",
-                            printable(registry.name, 256), printable(realm.origin().to_string(), 256), hint));
+                            printable(registry.name, 256), printable(realm.origin().to_string(), 256), advice));
   }
   return own_host || allowed || is_built_in(registry.origin, realm.origin()) ? RealmTrust::kCredentials
                                                                              : RealmTrust::kAnonymousOnly;

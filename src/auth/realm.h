@@ -16,14 +16,16 @@ enum class RealmTrust { kCredentials, kAnonymousOnly };
 struct RegistryIdentity {
   std::string name;
   http::Origin origin;
+  std::string address = {};  // numeric, that was contacted
 };
 
 /// True where `origin` is the registry itself: the host and port that its name
 /// says, registry-1.docker.io for Docker Hub.
 bool is_registry_origin(const RegistryIdentity& registry);
 
-/// How the user allows a realm's host: "--token-host registry=host[:port]".
-std::string token_host_flag(const RegistryIdentity& registry, const http::Origin& realm);
+/// What the user can do about a realm that is not trusted, as the end of a message: the flag that allows its host
+/// ("--token-host registry=host[:port]"), or, for an address of this machine that is not the registry's own, nothing.
+std::string realm_advice(const RegistryIdentity& registry, const http::Origin& realm);
 
 /// Judges a realm: credentials may go to the registry's own host (any port),
 /// the built-in pairs (Docker Hub, GitLab) and `token_hosts`. Errors: kProtocol

@@ -19,7 +19,6 @@ namespace {
 constexpr std::size_t kMaxTokenBytes = 64 * kKiB;
 // A token of the greatest length with what stands around it.
 constexpr std::size_t kMaxAnswerBytes = 160 * kKiB;
-constexpr http::RetryPolicy kRetries{.max_attempts = 4};
 
 bool is_control(unsigned char c) noexcept {
   return c < 0x20 || c == 0x7F;
@@ -132,8 +131,12 @@ Result<http::Response> exchange(http::Session& session, const TokenQuery& query,
       if (response) return response;
       return fail(std::move(error).with_context("token server " + token_server(query)));
     }
-    const auto delay = kRetries.next_delay(attempt, error.retry_after(), jitter());
-    if (!delay) return fail(std::move(error).with_context("cannot log in to " + printable(query.registry, 256)));
+    const auto delay = services.retry.next_delay(attempt, error.retry_after(), jitter());
+    if (!delay) {
+      return fail(std::move(error)
+                      .with_reason(ErrorReason::kTriedEnough)
+                      .with_context("cannot log in to " + printable(query.registry, 256)));
+    }
     if (!clock.sleep_for(*delay, stop)) return fail(ErrorCode::kCancelled, "stopped while waiting for a token server");
   }
 }

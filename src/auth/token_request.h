@@ -7,6 +7,7 @@
 
 #include "freightliner/auth/credential_store.h"
 #include "freightliner/auth/token_cache.h"
+#include "freightliner/http/retry_policy.h"
 #include "freightliner/http/session.h"
 #include "freightliner/runtime/performance_monitor.h"
 
@@ -34,14 +35,15 @@ struct TokenQuery {
 struct TokenServices {
   Clock& clock;
   runtime::PerformanceMonitor& monitor;
+  const http::RetryPolicy& retry;
 };
 
 /// Fetches a token: GET with Basic or nothing (distribution, "Token
 /// Authentication Specification"), or, with an identity token, the OAuth2 POST
 /// (RFC 6749, section 6; distribution, "Authenticate via OAuth2"), falling back
 /// to GET where that is not served and there is a password. Tries again on
-/// temporary faults. Errors: kAuthentication (refused), kTemporary, kTls,
-/// kProtocol (redirect, no or an unusable token), kCancelled.
+/// temporary faults. Errors: kAuthentication (refused), kTemporary with
+/// kTriedEnough, kTls, kProtocol (redirect, no or an unusable token), kCancelled.
 Result<Token> request_token(http::Session& session, const TokenQuery& query, const TokenServices& services,
                             const std::stop_token& stop);
 

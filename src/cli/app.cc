@@ -81,7 +81,8 @@ int run(const std::vector<std::string>& arguments, const EnvironmentLookup& envi
 
 int run_program(int argc, char** argv) {
   Terminal::occupy_standard_descriptors();
-  std::signal(SIGPIPE, SIG_IGN);  // a closed standard output is an error to report, not a death
+  // A closed standard output and a file over the user's limit (ulimit -f) are errors to report, not deaths.
+  for (const int number : {SIGPIPE, SIGXFSZ}) std::signal(number, SIG_IGN);
   tune_allocator();
   Terminal terminal(STDOUT_FILENO, STDERR_FILENO, process_environment);
   return run({argv + (argc > 0 ? 1 : 0), argv + argc}, process_environment, terminal);

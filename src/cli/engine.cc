@@ -119,8 +119,9 @@ Engine::~Engine() = default;
 registry::RegistryClient& Engine::source_client(const std::string& registry) {
   return impl_->sources.of(registry);
 }
-registry::RegistryClient& Engine::destination_client(const std::string& registry) {
-  return impl_->destinations.of(registry);
+registry::RegistryClient& Engine::destination_client(const std::string& registry, copy::Overwrite overwrite) {
+  return impl_->destinations.of(registry,
+                                overwrite == copy::Overwrite::kNever ? Refused::kIsAnError : Refused::kIsAbsent);
 }
 const copy::CopyServices& Engine::copy_services() const noexcept {
   return impl_->copy_services;

@@ -45,7 +45,7 @@ class Engine {
 
   /// The clients of either side, made when first asked for (RegistryClients). Safe from any thread.
   registry::RegistryClient& source_client(const std::string& registry);
-  registry::RegistryClient& destination_client(const std::string& registry);
+  registry::RegistryClient& destination_client(const std::string& registry, copy::Overwrite overwrite);
   /// What the copier works with, for other copiers.
   const copy::CopyServices& copy_services() const noexcept;
   const copy::Copier& copier() const noexcept;

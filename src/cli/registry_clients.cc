@@ -11,12 +11,12 @@ namespace freightliner::cli {
 /// One side's identity at one registry.
 class RegistryClients::Identity {
  public:
-  Identity(const RunRequest& request, const std::string& registry, const std::optional<auth::Credential>& credential,
-           const registry::RegistryServices& services, const std::stop_token& stop)
-      : credentials_(store_options(request, credential, stop), services.log),
-        authenticator_(authenticator_options(request, registry), credentials_, services.clock, services.monitor,
+  Identity(const RunRequest& request, const Side& side, const registry::RegistryServices& services,
+           const std::stop_token& stop)
+      : credentials_(store_options(request, side.credential, stop), services.log),
+        authenticator_(authenticator_options(request, side.registry), credentials_, services.clock, services.monitor,
                        services.log),
-        client_(registry_options(request, registry), authenticator_, services) {}
+        client_(registry_options(request, side), authenticator_, services) {}
 
   registry::RegistryClient& client() noexcept { return client_; }
 
@@ -35,15 +35,17 @@ class RegistryClients::Identity {
   static auth::AuthenticatorOptions authenticator_options(const RunRequest& request, const std::string& registry) {
     const auto hosts = request.token_hosts.find(registry);
     return {.registry = registry,
-            .token_hosts = hosts == request.token_hosts.end() ? std::set<std::string>() : hosts->second};
+            .token_hosts = hosts == request.token_hosts.end() ? std::set<std::string>() : hosts->second,
+            .retry = request.retry};
   }
 
-  static registry::RegistryOptions registry_options(const RunRequest& request, const std::string& registry) {
+  static registry::RegistryOptions registry_options(const RunRequest& request, const Side& side) {
     registry::RegistryOptions options;
-    options.registry = registry;
-    options.plain_http = is_plain_http(request, registry);
+    options.registry = side.registry;
+    options.plain_http = is_plain_http(request, side.registry);
     options.retry = request.retry;
     options.chunk_size = request.upload_chunk_size;
+    options.refused_is_absent = side.refused == Refused::kIsAbsent;
     return options;
   }
 
@@ -66,10 +68,13 @@ RegistryClients::RegistryClients(const RunRequest& request, const std::optional<
     : request_(request), credential_(credential), services_(services), stop_(std::move(stop)) {}
 RegistryClients::~RegistryClients() = default;
 
-registry::RegistryClient& RegistryClients::of(const std::string& registry) {
+registry::RegistryClient& RegistryClients::of(const std::string& registry, Refused refused) {
   const std::lock_guard lock(mutex_);
-  auto& identity = identities_[registry];
-  if (!identity) identity = std::make_unique<Identity>(request_, registry, credential_, services_, stop_);
+  auto& identity = identities_[{registry, refused}];
+  if (!identity) {
+    const Side side{.registry = registry, .credential = credential_, .refused = refused};
+    identity = std::make_unique<Identity>(request_, side, services_, stop_);
+  }
   return identity->client();
 }
 

@@ -19,8 +19,8 @@ class TreeEngine {
       : services_(services),
         engine_(request, services,
                 many_images_workforce(request, request.source.registry == request.destination.registry), stop),
-        source_(open(request.source, Side::kSource, false)),
-        destination_(open(request.destination, Side::kDestination, create)) {}
+        source_(open_source(request.source)),
+        destination_(open_destination(request, create)) {}
 
   replicate::TreeServices tree_services(replicate::Checkpoint* checkpoint) {
     return {.copier = engine_.copier(),
@@ -37,13 +37,14 @@ class TreeEngine {
   http::Session& own_session() noexcept { return engine_.own_session(); }
 
  private:
-  enum class Side { kSource, kDestination };
-  std::unique_ptr<ImageTree> open(const transport::TreeName& name, Side side, bool create) {
-    if (!name.is_registry()) {
-      return transport::make_layout_tree(name, create, services_.cleanups, services_.log);
-    }
-    registry::RegistryClient& client =
-        side == Side::kSource ? engine_.source_client(name.registry) : engine_.destination_client(name.registry);
+  std::unique_ptr<ImageTree> open_source(const transport::TreeName& name) {
+    if (!name.is_registry()) return transport::make_layout_tree(name, false, services_.cleanups, services_.log);
+    return transport::make_registry_tree(engine_.source_client(name.registry), name, services_.log, false);
+  }
+  std::unique_ptr<ImageTree> open_destination(const TreeRequest& request, bool create) {
+    const transport::TreeName& name = request.destination;
+    if (!name.is_registry()) return transport::make_layout_tree(name, create, services_.cleanups, services_.log);
+    registry::RegistryClient& client = engine_.destination_client(name.registry, request.options.copy.overwrite);
     return transport::make_registry_tree(client, name, services_.log, create);
   }
 

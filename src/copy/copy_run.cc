@@ -351,6 +351,12 @@ Status CopyRun::bring_again(http::Caller& caller, const oci::RawManifest& manife
   return {};
 }
 
+// A registry may need time until all of its parts know a blob. Foreign layers were never sent: missing those is for
+// good.
+bool CopyRun::misses_what_it_confirmed(const Error& error) const {
+  return error.reason() == ErrorReason::kUnknownBlob && error.http_status() < 500 && plan_.foreign.empty();
+}
+
 Status CopyRun::put(http::Caller& caller, const oci::RawManifest& manifest, const std::optional<std::string>& tag) {
   const auto attempt = [&] {
     return tag ? destination_.put_tagged(caller, manifest, *tag) : destination_.put_manifest(caller, manifest);
@@ -361,6 +367,11 @@ Status CopyRun::put(http::Caller& caller, const oci::RawManifest& manifest, cons
     services_.log.info("{}; looking at everything below it again", result.error().describe());
     FL_CHECK(bring_again(caller, manifest));
     result = attempt();
+    if (!result && misses_what_it_confirmed(result.error())) {
+      return fail(Error(ErrorCode::kTemporary,
+                        result.error().message() + " (it has confirmed all of them, and does not have them yet)")
+                      .with_http_status(result.error().http_status()));
+    }
   }
   if (!result) return fail(std::move(result).error());
   ++report_->manifests_written;

@@ -61,7 +61,7 @@ class CopyRun {
   Status write_targets(http::Caller& caller, const oci::RawManifest& root, const std::vector<const Target*>& targets);
   /// Puts one manifest; where the registry misses something below it that it said it had, brings all of that once more.
   Status put(http::Caller& caller, const oci::RawManifest& manifest, const std::optional<std::string>& tag);
-
+  bool misses_what_it_confirmed(const Error& error) const;
   Status bring_again(http::Caller& caller, const oci::RawManifest& manifest);
 
   transport::ImageSource& source() noexcept { return stand_in_ != nullptr ? *stand_in_ : source_; }

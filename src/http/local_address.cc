@@ -57,6 +57,10 @@ bool is_local_address(const std::string& address) {
   return std::memcmp(&v6, &ec2_metadata, sizeof v6) == 0;
 }
 
+bool is_literal_address(const std::string& host) {
+  return host.find_first_not_of("0123456789.") == std::string::npos || host.find(':') != std::string::npos;
+}
+
 bool goes_through_proxy(const Origin& origin) {
   return names_proxy(origin.scheme) && !is_exempt(origin.host);
 }

@@ -11,6 +11,9 @@ namespace freightliner::http {
 /// unclear).
 bool is_local_address(const std::string& address);
 
+/// True for an IPv4 or IPv6 address, as against a name.
+bool is_literal_address(const std::string& host);
+
 /// True where the environment names a proxy for this origin and NO_PROXY does not exempt it: then the address contacted
 /// is the proxy's, not the target's.
 bool goes_through_proxy(const Origin& origin);

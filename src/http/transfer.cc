@@ -275,9 +275,7 @@ bool Transfer::is_refused(const std::string& address) const {
   // Through a proxy the address is the proxy's: there only a literal address in the URL can be judged.
   const Origin& origin = request_.url.origin();
   const std::string judged = goes_through_proxy(origin) ? origin.host : address;
-  const bool literal =
-      judged.find_first_not_of("0123456789.") == std::string::npos || judged.find(':') != std::string::npos;
-  return literal && judged != request_.trusted_address && is_local_address(judged);
+  return is_literal_address(judged) && judged != request_.trusted_address && is_local_address(judged);
 }
 
 curl_socket_t Transfer::open_socket_callback(void* self, curlsocktype, curl_sockaddr* address) noexcept {

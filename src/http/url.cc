@@ -6,6 +6,7 @@
 
 #include "freightliner/base/text.h"
 #include "http/curl_handles.h"
+#include "http/local_address.h"
 
 namespace freightliner::http {
 namespace {
@@ -26,6 +27,10 @@ Unexpected bad_url(std::string_view text, std::string_view reason) {
 std::string Origin::to_string() const {
   const bool v6 = host.find(':') != std::string::npos;
   return fmt::format("{}://{}{}{}:{}", scheme, v6 ? "[" : "", host, v6 ? "]" : "", port);
+}
+
+bool Origin::is_local_address() const {
+  return is_literal_address(host) && http::is_local_address(host);
 }
 
 Result<Url> Url::parse(std::string_view text) {

@@ -1,5 +1,6 @@
 #include "freightliner/io/atomic_file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
@@ -9,6 +10,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <string_view>
 
 #include "freightliner/base/clock.h"
 #include "freightliner/base/text.h"
@@ -37,7 +39,51 @@ Error closed_error(const std::string& name) {
   return Error(ErrorCode::kInternal, fmt::format("{} was already committed or given up", printable(name)));
 }
 
+// Locks a new temporary. False where somebody who sweeps found it in the moment before, and removes it. Where the file
+// system knows no locks nobody can sweep.
+bool is_ours(const UniqueFd& file) noexcept {
+  if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) return errno != EWOULDBLOCK;
+  struct stat status = {};
+  return fstat(file.get(), &status) != 0 || status.st_nlink > 0;
+}
+
+// ".<name>.<16 hexadecimal digits>.tmp"
+bool is_temporary_name(std::string_view name) noexcept {
+  constexpr std::string_view kEnd = ".tmp";
+  constexpr std::size_t kDigits = 16;
+  if (!name.starts_with('.') || !name.ends_with(kEnd) || name.size() < kDigits + kEnd.size() + 3) return false;
+  name.remove_suffix(kEnd.size());
+  const std::string_view digits = name.substr(name.size() - kDigits);
+  return name[name.size() - kDigits - 1] == '.' &&
+         digits.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+void remove_if_stale(const Directory& directory, const char* name) noexcept {
+  const UniqueFd file(openat(directory.fd(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!file) return;
+  struct stat status = {};
+  if (fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return;
+  // Who holds the lock until the name is gone makes its owner, should one have just made it, try another name.
+  if (flock(file.get(), LOCK_EX | LOCK_NB) == 0) static_cast<void>(unlinkat(directory.fd(), name, 0));
+}
+
 }  // namespace
+
+void remove_stale_temporaries(const Directory& directory) noexcept {
+  const int listed = openat(directory.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (listed < 0) return;
+  DIR* const entries = fdopendir(listed);
+  if (entries == nullptr) {
+    close(listed);
+    return;
+  }
+  while (const dirent* const entry = readdir(entries)) {
+    if (is_temporary_name(static_cast<const char*>(entry->d_name))) {
+      remove_if_stale(directory, static_cast<const char*>(entry->d_name));
+    }
+  }
+  closedir(entries);
+}
 
 Result<AtomicFile> AtomicFile::create(const Directory& directory, const std::string& name, mode_t mode) {
   FL_CHECK(check_file_name(name));
@@ -49,8 +95,9 @@ Result<AtomicFile> AtomicFile::create(const Directory& directory, const std::str
     result.temporary_ = fmt::format(".{}.{:016x}.tmp", name, number);
     result.file_.reset(
         openat(directory.fd(), result.temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
-    if (result.file_) return result;
-    if (errno != EEXIST && errno != EINTR) break;
+    if (result.file_ && is_ours(result.file_)) return result;
+    if (!result.file_ && errno != EEXIST && errno != EINTR) break;
+    result.file_.reset();
   }
   // Not "not found": the file is one that we create, so what is missing is its directory.
   const Error error = errno_error(errno, "create a temporary file for " + shown(directory, name));

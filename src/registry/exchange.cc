@@ -49,7 +49,10 @@ Result<http::Response> Exchange::send(http::Caller& caller, const Call& call) {
 Result<http::Response> Exchange::send(http::Caller& caller, const Call& call, const Attempt& attempt) {
   for (int number = 1;; ++number) {
     Result<http::Response> response = attempt_once(caller, call, attempt);
-    if (!response && !response.error().retryable()) return fail(std::move(response).error().with_context(call.what));
+    if (!response && !response.error().retryable()) {
+      if (response.error().reason() == ErrorReason::kTriedEnough) services_.governor.gave_up(host());
+      return fail(std::move(response).error().with_context(call.what));
+    }
     if (response) {
       show_warnings(*response);
       if (response->ok()) return response;
@@ -137,14 +140,16 @@ Result<http::Request> Exchange::prepare(http::Caller& caller, const Call& call) 
 
 Result<http::Response> Exchange::authorized(http::Caller& caller, const Call& call, const Attempt& attempt) {
   FL_TRY(http::Request request, prepare(caller, call));
+  const bool elsewhere = request.refuse_local_addresses;
   for (int challenges = 0;; ++challenges) {
     FL_TRY(http::Response response, attempt(request));
-    if (!request.refuse_local_addresses) remember_address(response);
-    if (response.status != 401 || request.refuse_local_addresses) return response;
-    const std::optional<std::string> sent = request.headers.find("Authorization");
-    if (challenges == kMaxChallenges) return fail(error_of(response, call.what));
+    if (!elsewhere) remember_address(response);
+    if (response.status != 401) return response;
+    if (challenges == (elsewhere ? 1 : kMaxChallenges)) return fail(error_of(response, call.what));
     FL_TRY(std::string authorization,
-           authenticator_.answer_challenge(caller.session, response, call.access, sent, caller.stop));
+           elsewhere ? authenticator_.answer_elsewhere(caller.session, response, caller.stop)
+                     : authenticator_.answer_challenge(caller.session, response, call.access,
+                                                       request.headers.find("Authorization"), caller.stop));
     request.headers = call.headers;
     request.headers.add("Authorization", std::move(authorization));
   }
@@ -169,8 +174,8 @@ Result<http::Response> Exchange::follow(http::Caller& caller, const Call& call, 
     FL_TRY(const http::Url target, resolve_target(response, response.headers.find("Location"), call.what));
     Call next = call;
     next.url = target;
-    // prepare() binds the authorization to the registry's own origin; another origin is asked without any, and its
-    // challenge is not answered.
+    // prepare() binds the authorization to the registry's own origin; another origin is asked without any, and gets at
+    // most a token that anybody can have.
     FL_TRY(response, authorized(caller, next, attempt));
   }
   return response;

@@ -68,6 +68,7 @@ class Exchange {
 
   const RegistryServices& services() const noexcept { return services_; }
   const http::RetryPolicy& retry() const noexcept { return options_.retry; }
+  bool refused_is_absent() const noexcept { return options_.refused_is_absent; }
   /// The registry as the user knows it; what its requests share goes by this name.
   const std::string& host() const noexcept { return options_.registry; }
 

@@ -34,11 +34,6 @@ Call manifest_call(http::Method method, const std::string& repository, const std
   return call;
 }
 
-// 403 for what a push may create is Artifactory's "not there"; the PUT will tell where it is meant as a refusal.
-bool is_absent(int status, bool write) noexcept {
-  return status == 404 || (write && status == 403);
-}
-
 std::optional<oci::Descriptor> descriptor_from_headers(const http::Response& response) {
   const auto digest = oci::Digest::parse(response.headers.find("Docker-Content-Digest").value_or(""));
   const auto size = response.headers.find_number("Content-Length");
@@ -49,11 +44,16 @@ std::optional<oci::Descriptor> descriptor_from_headers(const http::Response& res
 
 }  // namespace
 
+// 403 for what a push may create is Artifactory's "not there"; the PUT will tell where it is meant as a refusal.
+bool Manifests::is_absent(const http::Response& response, bool write) const noexcept {
+  return response.status == 404 || (response.status == 403 && write && exchange_.refused_is_absent());
+}
+
 Result<std::optional<oci::Descriptor>> Manifests::head(http::Caller& caller, const std::string& repository,
                                                        const std::string& reference, bool write) {
   const Call call = manifest_call(http::Method::kHead, repository, reference, write);
   FL_TRY(const http::Response response, exchange_.send(caller, call));
-  if (is_absent(response.status, write)) return std::nullopt;
+  if (is_absent(response, write)) return std::nullopt;
   if (response.ok()) {
     auto descriptor = descriptor_from_headers(response);
     const auto pinned = oci::Digest::parse(reference);
@@ -76,7 +76,7 @@ Result<std::optional<oci::RawManifest>> Manifests::get(http::Caller& caller, con
                                                        const std::string& reference, bool write) {
   const Call call = manifest_call(http::Method::kGet, repository, reference, write);
   FL_TRY(http::Response response, exchange_.send(caller, call));
-  if (is_absent(response.status, write)) return std::nullopt;
+  if (is_absent(response, write)) return std::nullopt;
   if (!response.ok()) return fail(exchange_.error_of(response, call.what));
   if (const auto encoding = response.headers.find("Content-Encoding"); encoding && *encoding != "identity") {
     return fail(ErrorCode::kProtocol, fmt::format("{}: the registry sent Content-Encoding {}, which nobody asked for",

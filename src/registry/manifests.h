@@ -22,6 +22,7 @@ class Manifests {
                                                                 const oci::Digest& digest);
 
  private:
+  bool is_absent(const http::Response& response, bool write) const noexcept;
   Result<std::optional<oci::Digest>> stored_digest(http::Caller& caller, const std::string& repository,
                                                    const std::string& reference, const http::Response& response);
   Result<PutManifestResult> refused(http::Caller& caller, const std::string& repository, const std::string& reference,

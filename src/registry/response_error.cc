@@ -86,6 +86,10 @@ Error response_error(const http::Response& response, std::string_view what, std:
     const ErrorCode code = response.status >= 500 ? ErrorCode::kProtocol : error.code();
     return Error(code, error.message()).with_http_status(response.status).with_reason(ErrorReason::kUnknownBlob);
   }
+  // How ECR says that a tag is immutable.
+  if (response.status == 400 && has("TAG_INVALID")) {
+    return Error(ErrorCode::kDenied, error.message()).with_http_status(response.status);
+  }
   if (response.status == 400 && has("DIGEST_INVALID")) {
     return Error(ErrorCode::kIntegrity, error.message()).with_http_status(response.status);
   }

@@ -176,6 +176,8 @@ Result<SharedDirectory> DirectoryStore::prepare() {
   FL_TRY(SharedDirectory directory, root_->make_layout(layout_));
   const Status versioned = has_version_.with([&](bool& present) -> Status {
     if (present) return {};
+    io::remove_stale_temporaries(*directory);
+    root_->sweep_blobs();
     FL_TRY(present, has_version(*this));
     if (present) return {};
     FL_TRY(runtime::TemporaryFile file, runtime::TemporaryFile::create(cleanups_, *directory, kVersionFile));

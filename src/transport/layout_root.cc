@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "freightliner/base/text.h"
+#include "freightliner/io/atomic_file.h"
 
 namespace freightliner::transport {
 namespace {
@@ -70,6 +73,15 @@ Result<Shared> LayoutRoot::make_blobs(oci::DigestAlgorithm algorithm) {
     FL_TRY(slot, open_below(*root, name));
     return slot;
   });
+}
+
+void LayoutRoot::sweep_blobs() {
+  if (swept_.with([](bool& swept) { return std::exchange(swept, true); })) return;
+  const auto root = find();
+  if (!root || !*root) return;
+  for (const auto algorithm : {oci::DigestAlgorithm::kSha256, oci::DigestAlgorithm::kSha512}) {
+    if (const auto directory = (*root)->open_directory(blobs_name(algorithm))) io::remove_stale_temporaries(*directory);
+  }
 }
 
 Status LayoutRoot::sync_blobs() const {

@@ -28,6 +28,8 @@ class LayoutRoot {
   Result<std::shared_ptr<const io::Directory>> make_layout(const std::string& layout);
   /// The directory of the blobs of an algorithm, made where it is missing.
   Result<std::shared_ptr<const io::Directory>> make_blobs(oci::DigestAlgorithm algorithm);
+  /// Removes what killed runs have left half written beside the blobs; once. After find() or make_layout().
+  void sweep_blobs();
   /// Makes the blobs that are there durable: a run that was killed may have renamed them and not synced the directory.
   Status sync_blobs() const;
 
@@ -39,6 +41,7 @@ class LayoutRoot {
   const std::string blobs_;
   const bool create_;
   mutable Guarded<std::shared_ptr<const io::Directory>> directory_;
+  Guarded<bool> swept_{false};
   Guarded<std::array<std::shared_ptr<const io::Directory>, 2>> blob_directories_;  // by DigestAlgorithm
 };
 

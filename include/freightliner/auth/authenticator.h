@@ -9,6 +9,7 @@
 
 #include "freightliner/auth/credential_store.h"
 #include "freightliner/auth/token_cache.h"
+#include "freightliner/http/retry_policy.h"
 #include "freightliner/http/session.h"
 #include "freightliner/runtime/performance_monitor.h"
 
@@ -26,6 +27,8 @@ struct AuthenticatorOptions {
   /// Hosts (`host[:port]`) besides the registry's own and the built-in pairs (Docker Hub → auth.docker.io, GitLab →
   /// its main host) to which this registry's credentials may go: --token-host REGISTRY=HOST.
   std::set<std::string> token_hosts;
+  /// How often a token server is asked again. Whoever needs the token does not try again for its sake.
+  http::RetryPolicy retry = {};
 };
 
 /// Knows how one registry wants to be authenticated at, for one identity (source and destination have one each, also on
@@ -48,6 +51,12 @@ class Authenticator {
   /// they were looked for), a realm on a foreign host (naming --token-host) — or what the token request failed with.
   Result<std::string> answer_challenge(http::Session& session, const http::Response& refused, const Access& access,
                                        const std::optional<std::string>& sent, const std::stop_token& stop);
+
+  /// Answers a 401 of a server that the registry has redirected to, where it asks for a token that anybody can have at
+  /// its own token server: returns the Authorization value for one more try there. No credential is looked up, and what
+  /// is known of the registry stays as it is. Errors: kAuthentication where something else would be needed.
+  Result<std::string> answer_elsewhere(http::Session& session, const http::Response& refused,
+                                       const std::stop_token& stop);
 
   /// An opaque key of the identity used for a repository: equal keys at one registry may mount from each other.
   Result<std::string> identity_key(const std::string& repository);

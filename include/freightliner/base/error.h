@@ -38,6 +38,7 @@ enum class ErrorReason {
   kUnknownBlob,   ///< a registry refused a manifest because it misses a blob of it (MANIFEST_BLOB_UNKNOWN)
   kHostDown,      ///< the host failed too often in a row: asking it again now is of no use
   kTokenRefused,  ///< a body was refused with 401; a fresh token has been fetched since
+  kTriedEnough,   ///< was tried again already as often as it may be: whoever asked for it does not try again
 };
 
 /// A failure as a value. Cheap to move; immutable but for added context. Never holds a secret.
@@ -52,8 +53,11 @@ class Error {
   /// How long the server asked us to wait (Retry-After), where it did.
   std::optional<std::chrono::milliseconds> retry_after() const noexcept { return retry_after_; }
   ErrorReason reason() const noexcept { return reason_; }
-  /// True for the one class that may go away by itself, but for a host that is known to be down.
-  bool retryable() const noexcept { return code_ == ErrorCode::kTemporary && reason_ != ErrorReason::kHostDown; }
+  /// True for the one class that may go away by itself, but for a host that is known to be down and for what was tried
+  /// often enough.
+  bool retryable() const noexcept {
+    return code_ == ErrorCode::kTemporary && reason_ != ErrorReason::kHostDown && reason_ != ErrorReason::kTriedEnough;
+  }
 
   /// The whole story on one line: outermost context first, then the message.
   std::string describe() const;

@@ -15,6 +15,9 @@ struct Origin {
 
   bool operator==(const Origin&) const = default;
   std::string to_string() const;
+  /// True where the host is written as a number that reaches this machine or its cloud's metadata service: loopback,
+  /// unspecified, link-local, and the well-known metadata addresses. A name may still lead there.
+  bool is_local_address() const;
 };
 
 /// An absolute http or https URL, parsed by libcurl's URL parser, so that what is checked is what is contacted. User

@@ -10,7 +10,9 @@ namespace freightliner::io {
 /// A file that appears whole or not at all: bytes go to a temporary file in the target's directory, commit() does
 /// fsync, rename, and fsync of the directory (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014). An
 /// fsync that failed is never repeated on the same descriptor. Confined to one thread. Destroyed uncommitted: the
-/// temporary is gone. Keeps a pointer to the Directory, which must neither end nor move before it.
+/// temporary is gone. The temporary is locked (flock(2)) as long as its owner lives, so that what a killed process left
+/// can be told from what another one is writing. Keeps a pointer to the Directory, which must neither end nor move
+/// before it.
 class AtomicFile {
  public:
   /// `name` has no slash. The temporary is named ".<name>.<random>.tmp", created O_EXCL with `mode` (& ~umask). Errors:
@@ -44,6 +46,10 @@ class AtomicFile {
   std::string name_;
   std::string temporary_;
 };
+
+/// Removes the temporaries of processes that have died (see AtomicFile) from a directory. What can't be looked at or
+/// removed stays: it does no harm.
+void remove_stale_temporaries(const Directory& directory) noexcept;
 
 /// An advisory lock on a file (flock(2)), created where missing, released on destruction and by the kernel when the
 /// holder dies. The lock file stays.

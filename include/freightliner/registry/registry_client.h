@@ -31,6 +31,9 @@ struct RegistryOptions {
   /// 0: a blob goes in the closing PUT. Else in PATCH requests of this many bytes (the registry's
   /// OCI-Chunk-Min-Length is honoured).
   std::uint64_t chunk_size = 0;
+  /// What a run that writes is refused to see (403) counts as absent: Artifactory's "not there". Not where a tag that
+  /// is there must be kept: who may push but not pull would overwrite it.
+  bool refused_is_absent = true;
 };
 
 /// What all clients of a run share. Everything outlives the clients.

@@ -179,6 +179,25 @@ class ReplaceBody(Fault):
         return response
 
 
+class Raw(Fault):
+    """Sends the bytes that `pieces(request)` yields instead of an answer; they may never end, and may come slowly."""
+
+    def __init__(self, pieces):
+        self.pieces = pieces
+
+    def receive(self, request):
+        request.body()
+        return Response(raw=self.pieces(request))
+
+
+class HangUp(Fault):
+    """Closes the connection behind the answer without having said so, as a server that was idle for too long does."""
+
+    def after(self, request, response):
+        response.hang_up = True
+        return response
+
+
 class Delay(Fault):
     def __init__(self, seconds):
         self.seconds = seconds

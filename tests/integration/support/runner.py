@@ -117,12 +117,12 @@ class Freightliner:
     def run(self, *arguments, env=None, stdin=None, timeout=60, prefix=(), cwd=None):
         return self.start(*arguments, env=env, stdin=stdin, prefix=prefix, cwd=cwd).wait(timeout)
 
-    def measure(self, *arguments, timeout=300, **options):
+    def measure(self, *arguments, timeout=300, prefix=(), **options):
         """As run(), with the peak resident size. GNU time forks the program from a small process: wait4 of our own child would
         report this interpreter's size as a floor."""
         with tempfile.NamedTemporaryFile("r", dir=self.home) as report:
-            result = self.run(*arguments, timeout=timeout, prefix=("/usr/bin/time", "-q", "-f", "%M", "-o", report.name),
-                              **options)
+            timer = ("/usr/bin/time", "-q", "-f", "%M", "-o", report.name, "setpriv", "--pdeathsig", "KILL", *prefix)
+            result = self.run(*arguments, timeout=timeout, prefix=timer, **options)
             result.peak_rss_kib = int(report.read().split()[-1])
         return result
 

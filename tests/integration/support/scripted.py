@@ -15,7 +15,7 @@ from .wire import ClientGone, Response, Server
 
 BLOB = re.compile(r"^/v2/(?P<repository>.+)/blobs/(?P<digest>[a-z0-9]+:[0-9a-f]+)$")
 START = re.compile(r"^/v2/(?P<repository>.+)/blobs/uploads/?$")
-SESSION = re.compile(r"^/v2/(?P<repository>.+)/blobs/uploads/(?P<upload>[0-9a-f]+)$")
+SESSION = re.compile(r"^/v2/(?P<repository>.+)/blobs/uploads/(?P<upload>[0-9a-f-]+)$")
 MANIFEST = re.compile(r"^/v2/(?P<repository>.+)/manifests/(?P<reference>[^/]+)$")
 TAGS = re.compile(r"^/v2/(?P<repository>.+)/tags/list$")
 CATALOG = re.compile(r"^/v2/_catalog$")
@@ -25,7 +25,7 @@ REFERRERS = re.compile(r"^/v2/(?P<repository>.+)/referrers/(?P<digest>[^/]+)$")
 @dataclass
 class Behaviour:
     mount: str = "never"  # never: 202 always (go-containerregistry's); real: 201 where it can; refuse: 405
-    location: str = "relative"  # or absolute; both with a query that must survive
+    location: str = "relative"  # or absolute, or bare (the last segment alone); all with a query that must survive
     chunk_min: int = 0  # OCI-Chunk-Min-Length
     range: str = "ok"  # ok; ignored: 200 with everything; wrong: a Content-Range that lies; refused: 416
     referrers: bool = False  # the referrers API and OCI-Subject
@@ -53,7 +53,13 @@ class Upload:
     declared: int = 0  # Content-Length of the last body
     digest: str = ""
     broken: bool = False  # a body broke off
-    step: int = 0  # changes with every request: an old Location is refused
+    settled: int = 0  # bytes of whole requests
+    opened_by: object = None  # the request; where its answer was lost nobody but the registry knows the session
+
+    @property
+    def position(self):
+        """Stands in its Location: one from before the last whole request is refused."""
+        return f"a+b={self.settled}"
 
 
 @dataclass
@@ -63,8 +69,8 @@ class Repository:
     tags: dict = field(default_factory=dict)
 
 
-def error(status, code, message=""):
-    document = {"errors": [{"code": code, "message": message or code.lower()}]}
+def error(status, code, *messages):
+    document = {"errors": [{"code": code, "message": message} for message in messages or (code.lower(),)]}
     return Response.of(status, json.dumps(document).encode(), "application/json")
 
 
@@ -124,17 +130,19 @@ class ScriptedRegistry:
                 target.tags[tag] = image.digest
 
     def open_uploads(self):
-        return [upload for upload in self.uploads.values() if upload.state == "open"]
+        """Those that a client has been told of."""
+        return [upload for upload in self.uploads.values()
+                if upload.state == "open" and (upload.opened_by is None or upload.opened_by.status)]
 
     # --- the oracle's view
 
     def manifest(self, repository, reference):
-        found = self.repository(repository)
+        found = self.repositories.get(repository, Repository())
         digest = found.tags.get(reference, reference)
         return found.manifests.get(digest)
 
     def blob(self, repository, digest):
-        return self.repository(repository).blobs.get(digest)
+        return self.repositories.get(repository, Repository()).blobs.get(digest)
 
     # --- serving
 
@@ -238,7 +246,7 @@ class ScriptedRegistry:
                     return self._created(repository, digest)
         name = uuid.uuid4().hex
         with self.lock:
-            self.uploads[name] = Upload(repository)
+            self.uploads[name] = Upload(repository, opened_by=request)
         return self._session_answer(name, 202)
 
     def _created(self, repository, digest):
@@ -246,11 +254,11 @@ class ScriptedRegistry:
 
     def _session_answer(self, name, status):
         upload = self.uploads[name]
-        with self.lock:
-            upload.step += 1
-        location = f"/v2/{upload.repository}/blobs/uploads/{name}?_state=a%2Bb%3D{upload.step}"
+        location = f"/v2/{upload.repository}/blobs/uploads/{name}?_state={urllib.parse.quote(upload.position)}"
         if self.behaviour.location == "absolute":
             location = self.url + location
+        if self.behaviour.location == "bare":
+            location = location.rpartition("/")[2]
         answer = Response.of(status, Location=location, Range=f"0-{max(0, len(upload.data) - 1)}",
                              Docker_Upload_UUID=name)
         if self.behaviour.chunk_min:
@@ -262,12 +270,14 @@ class ScriptedRegistry:
         found = self.uploads.get(upload)
         if found is None or found.state != "open":
             return None
-        fresh = request.argument("_state") == f"a+b={found.step}"
+        if found.broken and request.method in ("PATCH", "PUT"):
+            return None  # nobody knows what is in it
+        fresh = request.argument("_state") == found.position
         return found if fresh or request.method == "GET" else None
 
     def _status(self, request, repository, upload):
         if self._session(request, upload) is None:
-            return error(404, "BLOB_UPLOAD_UNKNOWN")
+            return error(404, "BLOB_UPLOAD_UNKNOWN" if request.argument("_state") else "BLOB_UPLOAD_INVALID")
         return self._session_answer(upload, 204)
 
     def _receive(self, request, upload):
@@ -281,6 +291,7 @@ class ScriptedRegistry:
         except (ClientGone, OSError):
             upload.broken = True
             raise
+        upload.settled = len(upload.data)
         return len(upload.data) - before
 
     def _patch(self, request, repository, upload):
@@ -343,7 +354,7 @@ class ScriptedRegistry:
         document = json.loads(data)
         missing = self._missing(target, document)
         if self.behaviour.complete and missing:
-            return error(400, "MANIFEST_BLOB_UNKNOWN", missing)
+            return error(400, "MANIFEST_BLOB_UNKNOWN", *missing)
         with self.lock:
             target.manifests[digest] = (media_type, data)
             if ":" not in reference:
@@ -370,13 +381,9 @@ class ScriptedRegistry:
         return Response(202)
 
     def _missing(self, target, document):
-        for child in document.get("manifests") or []:
-            if child["digest"] not in target.manifests:
-                return child["digest"]
-        for part in [*(document.get("layers") or []), *([document["config"]] if "config" in document else [])]:
-            if part["digest"] not in target.blobs and not part.get("urls"):
-                return part["digest"]
-        return ""
+        parts = [*(document.get("layers") or []), *([document["config"]] if "config" in document else [])]
+        return [child["digest"] for child in document.get("manifests") or [] if child["digest"] not in target.manifests] + [
+            part["digest"] for part in parts if part["digest"] not in target.blobs and not part.get("urls")]
 
     # --- listings
 
@@ -414,7 +421,7 @@ class ScriptedRegistry:
 
     def _list_referrers(self, request, repository, digest):
         if not self.behaviour.referrers:
-            return error(404, "NOT_FOUND")
+            return Response.of(404, b"404 page not found\n", "text/plain")  # no such route
         with self.lock:
             found = {}
             for own, (media_type, data) in self.repository(repository).manifests.items():

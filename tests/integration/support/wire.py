@@ -104,7 +104,8 @@ class Request:
 @dataclass
 class Response:
     """What to send and how to spoil it. `cut_after` n: reset the connection after n body bytes. `stall_after` n: then send
-    nothing more until the server stops. `declared`: a Content-Length of its own (None: the true one, '': none, chunked)."""
+    nothing more until the server stops. `declared`: a Content-Length of its own (None: the true one, '': none, chunked).
+    `raw`: pieces of bytes that are sent as they are, head and all, instead of an answer; then the connection ends."""
 
     status: int = 200
     headers: Headers = field(default_factory=Headers)
@@ -115,6 +116,8 @@ class Response:
     declared: int | str | None = None
     close: bool = False
     drop: bool = False  # no answer at all: reset
+    raw: object = None
+    hang_up: bool = False  # closes behind the answer, which does not say so
 
     @classmethod
     def of(cls, status, body=b"", content_type=None, **headers):
@@ -217,10 +220,20 @@ class Server:
             reset(connection)
             return False
         request.status = response.status
+        if response.raw is not None:
+            self._send_raw(connection, request, response.raw)
+            return False
         self._send(connection, request, response)
-        if response.close or not request.body_complete and request.headers.get("Content-Length", "0") != "0":
+        if response.hang_up or response.close or not request.body_complete and request.headers.get("Content-Length", "0") != "0":
             return False  # what is left of the body must not be taken for a request
         return (headers.get("Connection") or "").lower() != "close"
+
+    def _send_raw(self, connection, request, pieces):
+        for piece in pieces:
+            if self.stopping.is_set():
+                return
+            connection.sendall(piece)
+            request.body_sent += len(piece)
 
     def _send(self, connection, request, response):
         body = response.body

@@ -22,6 +22,7 @@ using Answer = test::ScriptedServer::Answer;
 
 const std::string kSecret = "c4n4ry-s3cret";
 const std::stop_token kNoStop;
+constexpr http::RetryPolicy kRetries{.max_attempts = 4};
 
 std::string token_json(const std::string& token) {
   return R"({"token":")" + token + R"(","expires_in":300})";
@@ -52,7 +53,7 @@ class AuthenticatorTest : public testing::Test {
   Authenticator& make(const std::string& registry, std::set<std::string> token_hosts = {}) {
     if (!credentials_) credentials_ = std::make_unique<CredentialStore>(CredentialStoreOptions(), log_);
     registry_ = registry;
-    authenticator_ = std::make_unique<Authenticator>(AuthenticatorOptions{registry, std::move(token_hosts)},
+    authenticator_ = std::make_unique<Authenticator>(AuthenticatorOptions{registry, std::move(token_hosts), kRetries},
                                                      *credentials_, clock_, monitor_, log_);
     return *authenticator_;
   }
@@ -285,6 +286,29 @@ TEST_F(AuthenticatorTest, AnotherServersChallengeIsNotAnswered) {
   }
 }
 
+TEST_F(AuthenticatorTest, AServerElsewhereGetsAtMostATokenOfItsOwn) {
+  test::ScriptedServer server([](const test::SeenRequest&) { return Answer{200, token_json("own")}; });
+  test::ScriptedServer other([](const test::SeenRequest&) { return Answer{200, token_json("other")}; }, "127.0.0.2");
+  use_credential({"user", kSecret, ""});
+  make("reg.example");
+  http::Response refused{401, {}, {}, *http::Url::parse(server.url("/blob")), "127.0.0.1"};
+  refused.headers.add("WWW-Authenticate", bearer(server.url("/token"), R"(,service="cdn",scope="blobs:read")"));
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(*authenticator_->answer_elsewhere(session_, refused, kNoStop), "Bearer own");
+  ASSERT_EQ(server.requests().size(), 1U) << "the token is kept";
+  EXPECT_EQ(server.requests()[0].target, "/token?service=cdn&scope=blobs%3Aread");
+  EXPECT_EQ(server.requests()[0].header("authorization"), "");
+  EXPECT_FALSE(first_try()->has_value()) << "nothing was learnt about the registry";
+
+  for (const std::string& challenge : {bearer(other.url("/token")), std::string("Basic realm=\"x\""),
+                                       bearer("https://auth.example/token"), bearer("nonsense")}) {
+    http::Response asks{401, {}, {}, *http::Url::parse(server.url("/blob")), "127.0.0.1"};
+    asks.headers.add("WWW-Authenticate", challenge);
+    expect_error(authenticator_->answer_elsewhere(session_, asks, kNoStop), ErrorCode::kAuthentication,
+                 "not sent there");
+  }
+  EXPECT_TRUE(other.requests().empty());
+}
+
 TEST_F(AuthenticatorTest, BadRealmsAreErrors) {
   make("reg.example");
   const std::pair<const char*, const char*> cases[] = {
@@ -387,7 +411,9 @@ TEST_F(AuthenticatorTest, ADeadTokenServerIsTemporary) {
     realm = server.url("/token");
     make(server.host());
   }
-  expect_error(answer({bearer(realm)}), ErrorCode::kTemporary, "cannot log in to " + registry_);
+  const auto failed = answer({bearer(realm)});
+  expect_error(failed, ErrorCode::kTemporary, "cannot log in to " + registry_);
+  EXPECT_FALSE(failed.error().retryable()) << "it was tried again already";
   EXPECT_EQ(clock_.sleeps().size(), 3U);
 }
 

@@ -87,14 +87,24 @@ TEST(JudgeRealm, Table) {
   }
 }
 
-TEST(TokenHostFlag, NamesThePortWhereItIsNotTheUsualOne) {
+TEST(RealmAdvice, NamesThePortWhereItIsNotTheUsualOne) {
   const RegistryIdentity from = registry("reg.example:5000", "https://reg.example:5000/v2/");
-  EXPECT_EQ(token_host_flag(from, http::Url::parse("https://a.example/t")->origin()),
-            "--token-host reg.example:5000=a.example");
-  EXPECT_EQ(token_host_flag(from, http::Url::parse("https://a.example:8443/t")->origin()),
-            "--token-host reg.example:5000=a.example:8443");
-  EXPECT_EQ(token_host_flag(from, http::Url::parse("https://[2001:db8::1]:8443/t")->origin()),
-            "--token-host reg.example:5000=[2001:db8::1]:8443");
+  const std::string allow = "; if that is right, allow it with --token-host reg.example:5000=";
+  EXPECT_EQ(realm_advice(from, http::Url::parse("https://a.example/t")->origin()), allow + "a.example");
+  EXPECT_EQ(realm_advice(from, http::Url::parse("https://a.example:8443/t")->origin()), allow + "a.example:8443");
+  EXPECT_EQ(realm_advice(from, http::Url::parse("https://[2001:db8::1]:8443/t")->origin()),
+            allow + "[2001:db8::1]:8443");
+}
+
+TEST(RealmAdvice, NoFlagHelpsWhereTheAddressIsRefusedAnyway) {
+  RegistryIdentity from = registry("reg.example", "https://reg.example/v2/");
+  from.address = "192.0.2.7";
+  for (const char* realm : {"https://127.0.0.1/t", "https://169.254.169.254/t", "https://[::1]:8443/t"}) {
+    EXPECT_EQ(realm_advice(from, http::Url::parse(realm)->origin()).find("--token-host"), std::string::npos) << realm;
+  }
+  from.address = "127.0.0.1";
+  EXPECT_NE(realm_advice(from, http::Url::parse("https://127.0.0.1:8443/t")->origin()).find("--token-host"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -29,6 +29,9 @@ TEST(ErrorTest, OnlyTemporaryErrorsAreRetryable) {
   for (const ErrorCode code : kAllCodes) {
     EXPECT_EQ(Error(code, "x").retryable(), code == ErrorCode::kTemporary) << to_string(code);
   }
+  for (const ErrorReason reason : {ErrorReason::kHostDown, ErrorReason::kTriedEnough}) {
+    EXPECT_FALSE(Error(ErrorCode::kTemporary, "x").with_reason(reason).retryable());
+  }
 }
 
 TEST(ErrorTest, DescribesOutermostContextFirst) {

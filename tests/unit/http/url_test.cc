@@ -62,6 +62,17 @@ TEST(Url, AppendsQueryValuesEncoded) {
   EXPECT_EQ(with_state->redacted(), "https://r.example/u?_state=***");
 }
 
+TEST(Origin, KnowsLocalAddressesButNoNames) {
+  const auto local = [](const char* url) { return Url::parse(url)->origin().is_local_address(); };
+  for (const char* url : {"http://127.0.0.2/", "https://[::1]:5000/", "http://169.254.169.254/", "http://0.0.0.0/",
+                          "http://2130706433/", "http://[::ffff:127.0.0.1]/"}) {
+    EXPECT_TRUE(local(url)) << url;
+  }
+  for (const char* url : {"http://localhost/", "https://192.0.2.7/", "https://[2001:db8::1]/", "https://10.0.0.1/"}) {
+    EXPECT_FALSE(local(url)) << url;
+  }
+}
+
 TEST(PercentEncode, KeepsOnlyUnreservedCharacters) {
   EXPECT_EQ(percent_encode("aZ0-._~"), "aZ0-._~");
   EXPECT_EQ(percent_encode("a/b c+d:e&f=\xff"), "a%2Fb%20c%2Bd%3Ae%26f%3D%FF");

@@ -50,6 +50,44 @@ TEST_F(AtomicFileTest, AppearsAtCommit) {
   EXPECT_FALSE(file.file());
 }
 
+TEST_F(AtomicFileTest, OnlyWhatTheDeadHaveLeftIsSwept) {
+  AtomicFile alive = create("blob");
+  EXPECT_TRUE(alive.write(as_bytes("half")));
+  const pid_t child = fork();
+  if (child == 0) {
+    const auto left = AtomicFile::create(directory_, "blob");
+    _exit(left ? 0 : 1);  // no destructor runs, as after a kill
+  }
+  int status = 1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_EQ(status, 0);
+  for (const char* name :
+       {"index.json", ".lock", ".x.tmp", ".blob.0123456789abcdeG.tmp", "blob.0123456789abcdef.tmp"}) {
+    temporary_.write(name, "theirs");
+  }
+  EXPECT_EQ(entries(), 7U);
+  remove_stale_temporaries(directory_);
+  EXPECT_EQ(entries(), 6U);
+  EXPECT_TRUE(alive.commit());
+  EXPECT_EQ(temporary_.read("blob"), "half");
+}
+
+TEST_F(AtomicFileTest, WritersAndSweepersMeet) {
+  std::atomic<bool> done{false};
+  std::thread sweeper([&] {
+    while (!done) remove_stale_temporaries(directory_);
+  });
+  for (int i = 0; i < 200; ++i) {
+    AtomicFile file = create("blob");
+    EXPECT_TRUE(file.write(as_bytes(std::to_string(i))));
+    EXPECT_TRUE(file.commit());
+    EXPECT_EQ(temporary_.read("blob"), std::to_string(i));
+  }
+  done = true;
+  sweeper.join();
+  EXPECT_EQ(entries(), 1U);
+}
+
 TEST_F(AtomicFileTest, MayBeNamedInTheEnd) {
   AtomicFile file = create("stream");
   EXPECT_TRUE(file.write(as_bytes("content")));

@@ -34,7 +34,7 @@ TEST(ResponseError, ClassFollowsTheStatusRefinedByTheCode) {
         Row{418, "", ErrorCode::kProtocol}, Row{302, "", ErrorCode::kProtocol},
         Row{400, errors("MANIFEST_INVALID"), ErrorCode::kProtocol},
         Row{400, errors("DIGEST_INVALID"), ErrorCode::kIntegrity}, Row{407, "", ErrorCode::kAuthentication},
-        Row{522, "", ErrorCode::kTemporary},
+        Row{400, errors("TAG_INVALID"), ErrorCode::kDenied}, Row{522, "", ErrorCode::kTemporary},
         Row{404, errors("MANIFEST_BLOB_UNKNOWN"), ErrorCode::kNotFound, ErrorReason::kUnknownBlob},
         Row{500, errors("MANIFEST_BLOB_UNKNOWN"), ErrorCode::kProtocol, ErrorReason::kUnknownBlob}}) {
     const Error error = response_error(response(row.status, row.body), "PUT x", {});

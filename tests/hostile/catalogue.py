@@ -1,0 +1,101 @@
+"""The catalogue of faults as a whole: which case is proven where. Prints README.md."""
+
+import importlib
+import pathlib
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "integration")]
+
+CLASSES = {
+    "blob_read": "Blobs that are read",
+    "throttling": "Throttling, 5xx, and answers that are none",
+    "authentication": "Authentication",
+    "upload": "Uploads",
+    "manifests": "Manifests",
+    "listing": "Lists, and what is deleted by them",
+    "network": "Network, proxies, TLS",
+    "process": "Signals, kills, the local file system",
+    "security": "Security",
+}
+NUMBERS = [*range(1, 114), *(f"S{number}" for number in range(1, 26))]
+
+# Cases whose proof needs another scene than the rows have: (class, what it is, the tests).
+INTEGRATION = "tests/integration/"
+ELSEWHERE = {
+    86: ("listing", "100,000 tags in pages", "test_tree_scale.py::Tags.test_100_000_tags_fit_into_150_mib"),
+    94: ("listing", "one bad tag of 300", "test_tree_faults.py::OneOfMany.test_299_arrive_and_the_one_is_named"),
+    "S15": ("security", "hostile archives", "test_archive.py::Hostile.test_blobs_as_links",
+            "test_archive.py::Hostile.test_names_that_climb_are_no_blobs", "test_archive.py::Hostile.test_truncated"),
+    "S17": ("security", "many writers lose no tag", "test_layout.py::Writing.test_many_writers_lose_no_tag"),
+    "S21": ("security", "credential helpers", "test_auth.py::Helpers.test_failing_helpers",
+            "test_auth.py::Helpers.test_a_missing_helper", "test_auth.py::Helpers.test_a_helper_that_hangs_ends_with_the_run",
+            "test_auth.py::Helpers.test_helper_names_are_no_paths"),
+}
+# Number → why there is no test.
+LEFT_OUT = {}
+
+INTRODUCTION = """# The catalogue of faults
+
+<!-- Printed by tests/hostile/catalogue.py; a test compares. -->
+
+What a registry, a line, a disk or a signal can do to a run, by number, and what must come of it. `hostile.<class>` are the tests in
+ctest; `tools/test` runs the quick set, `tools/test --hostile` the whole one. One row by hand:
+
+    FREIGHTLINER_BINARY=build/dev/src/cli/freightliner /usr/bin/python3 tests/hostile/run.py upload -k test_047
+
+| File | What |
+|---|---|
+| `registry.py` | the hostile registry: the scripted one of `tests/integration` behind a door with logins and tokens, and a second origin |
+| `proxy.py` | a line that is slow, narrow, or cut |
+| `stage.py` | the scene of a case: two registries, images, logins, the command |
+| `judge.py` | the oracle: after each run it looks at tags, closures, secrets, sessions, files, requests and memory |
+| `cases_*.py` | the rows: number, fault, expected class |
+| `run.py`, `row.py` | how rows become tests |
+| `test_*.py` | tests of all that: the registry is like a real one where it means no harm, the oracle can fail, the catalogue is complete |
+
+After each case the oracle demands: the destination's tag is the old or the new one, and everything below each tag is there and
+hashes right; no secret has come to another server, into output or a file; the exit code and the report tell the class; requests and
+memory are bounded; no upload session and no temporary file is left; and, when the fault is gone, one run makes all whole and the next
+moves no blob and writes nothing.
+
+Classes: NEW (exit 0), AUTH 4, NF 5 (not found), TEMP 6, INTEG 7, DENY 8, PROTO 9, TLS 10, LOCAL 11; with all but NEW the tag is the old one.
+A "→ NEW" behind a class: the fault once, and the run recovers. A tree with one failed image ends with 3 and names the class in
+its report.
+"""
+
+
+def rows(name):
+    return importlib.import_module(f"cases_{name}").ROWS
+
+
+def order(number):
+    return (1, int(number[1:])) if isinstance(number, str) else (0, number)
+
+
+def lines(name):
+    """(number, line of the table)"""
+    for row in rows(name):
+        kinds = sorted({row.expect, *row.expects.values()}, key=lambda kind: (kind != row.expect, kind))
+        expected = ", ".join(kind.replace("|", " or ") for kind in kinds) + (" → NEW" if row.recovers else "")
+        tests = len(row.commands) * len(row.variants) * (2 if row.recovers else 1)
+        more = f", {len(row.commands) * len(row.whole)} more in the whole set" if row.whole else ""
+        yield row.number, f"| {row.number} | {row.title} | {expected} | {', '.join(row.commands)} | {tests}{more} |"
+    for number, (where, title, *tests) in ELSEWHERE.items():
+        if where == name:
+            yield number, f"| {number} | {title} | | | {', '.join(f'`{INTEGRATION}{test}`' for test in tests)} |"
+
+
+def readme():
+    text = [INTRODUCTION]
+    for name, title in CLASSES.items():
+        text.append(f"## {title}: `hostile.{name}`\n\n| Case | Fault | Class | Commands | Tests |\n|---|---|---|---|---|")
+        text += [line for _, line in sorted(lines(name), key=lambda entry: order(entry[0]))]
+        text.append("")
+    text.append("## Left out\n")
+    text += [f"- {number}: {reason}" for number, reason in sorted(LEFT_OUT.items())] or ["None."]
+    return "\n".join(text) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(readme())
