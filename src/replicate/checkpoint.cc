@@ -86,6 +86,7 @@ Result<io::UniqueFd> replace_journal(runtime::CleanupRegistry& cleanups, const L
                                      const io::UniqueFd& old, const std::function<Status(TextBuffer&)>& fill) {
   struct stat status = {};
   if (fstat(old.get(), &status) != 0) return fail(io::errno_error(errno, "look at " + place.shown));
+  io::remove_stale_temporaries_of(place.directory, place.name);
   FL_TRY(runtime::TemporaryFile file,
          runtime::TemporaryFile::create(cleanups, place.directory, place.name, {.mode = status.st_mode & 0777U}));
   io::UniqueFd locked(fcntl(file.file().get(), F_DUPFD_CLOEXEC, 0));

@@ -181,6 +181,7 @@ Status save_report(const TreeReport& report, const std::filesystem::path& path, 
     // A rename would put the report in the place of a device or a pipe.
     return fail(ErrorCode::kLocalIo, fmt::format("{} is not a regular file: name another for the report", place.shown));
   }
+  io::remove_stale_temporaries_of(place.directory, place.name);
   FL_TRY(runtime::TemporaryFile file, runtime::TemporaryFile::create(cleanups, place.directory, place.name));
   FL_CHECK(write_report(report, [&](std::string_view text) { return file.write(as_bytes(text)); }));
   return file.commit();
