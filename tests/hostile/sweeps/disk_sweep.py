@@ -1,5 +1,6 @@
-"""ENOSPC and EIO at every call that writes, syncs, renames or creates: the run fails as one of the local file system, the destination
-has the old image or the new one, whole, nothing half written is left, and the next run puts all right. FAULTS 105, 107."""
+"""ENOSPC and EIO at every call that writes, syncs, renames or creates: the run fails as one of the local file system, the
+destination has the old image or the new one, whole, nothing half written is left, and the next run puts all right. Cases 105 and
+107."""
 
 import json
 import unittest

@@ -1,5 +1,5 @@
 """kill -9 at every request, and at every call that writes: the destination has the old image or the new one, whole, and the next
-run puts all right. FAULTS 103."""
+run puts all right. Case 103."""
 
 import unittest
 

@@ -65,12 +65,14 @@ def target_of(call, rest):
 
 
 def sent_in(rest):
-    """What it is, without what differs from run to run: ports, session names, random numbers."""
+    """What it is, without what differs from run to run: random numbers, names of sessions, which list is read first."""
     sent = QUOTED.search(rest)[1]
     if sent.startswith(HELLO):
         return "TLS hello"
     request = REQUEST.match(sent)
-    return re.sub(r"(uploads/)[^?].*", r"\1...", request[0]) if request else "body"
+    if not request:
+        return "body"
+    return re.sub(r"/v2/\w+/tags/", "/v2/*/tags/", re.sub(r"(uploads/)[^?].*", r"\1...", request[0]))
 
 
 def file_of(path):
@@ -173,7 +175,8 @@ def positions_of_worker(scene_class, image):
     def find(case):
         result, trace, threads = held_thread(scene_class(case, image))
         case.assertEqual(result.exit_code, 0, result)
-        workers = {threads.index(int(thread)): positions for thread, positions in trace.threads.items() if int(thread) != threads[0]}
+        workers = {threads.index(int(thread)): positions for thread, positions in trace.threads.items()
+                   if int(thread) != threads[0]}
         case.assertEqual(len(workers), 1, "one worker does it all")
         return workers.popitem()
 

@@ -1,4 +1,5 @@
-"""How a sweep runs: one trial for each position, each a test case of its own with fresh servers and directories, a few side by side."""
+"""How a sweep runs: one trial for each position, each a test case of its own with fresh servers and directories, a few side by
+side."""
 
 import concurrent.futures
 import os
@@ -49,7 +50,8 @@ def sweep(test, title, trials, side_by_side=2):
     with concurrent.futures.ThreadPoolExecutor(side_by_side) as pool:
         failures = [text for texts in pool.map(failures_of, trials) for text in texts]
     missed = [str(trial) for trial in trials if not trial.hit]
-    print(f"{title}: positions found {len(trials)}, positions hit {len(trials) - len(missed)}, failures {len(failures)}", flush=True)
+    hit = len(trials) - len(missed)
+    print(f"{title}: positions found {len(trials)}, positions hit {hit}, failures {len(failures)}", flush=True)
     if failures:
         test.fail(f"{title}: {len(failures)} failures\n" + "\n".join(failures[:20]))
     test.assertTrue(trials, f"{title}: nothing to sweep")
