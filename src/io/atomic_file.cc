@@ -47,15 +47,20 @@ bool is_ours(const UniqueFd& file) noexcept {
   return fstat(file.get(), &status) != 0 || status.st_nlink > 0;
 }
 
-// ".<name>.<16 hexadecimal digits>.tmp"
-bool is_temporary_name(std::string_view name) noexcept {
+// The name of the file that a temporary is for: it is called ".<name>.<16 hexadecimal digits>.tmp". Empty where it is
+// none.
+std::string_view name_of_temporary(std::string_view temporary) noexcept {
   constexpr std::string_view kEnd = ".tmp";
   constexpr std::size_t kDigits = 16;
-  if (!name.starts_with('.') || !name.ends_with(kEnd) || name.size() < kDigits + kEnd.size() + 3) return false;
-  name.remove_suffix(kEnd.size());
-  const std::string_view digits = name.substr(name.size() - kDigits);
-  return name[name.size() - kDigits - 1] == '.' &&
-         digits.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  if (!temporary.starts_with('.') || !temporary.ends_with(kEnd)) return {};
+  temporary.remove_prefix(1);
+  temporary.remove_suffix(kEnd.size());
+  if (temporary.size() <= kDigits + 1) return {};
+  const std::string_view digits = temporary.substr(temporary.size() - kDigits);
+  temporary.remove_suffix(kDigits);
+  if (!temporary.ends_with('.') || digits.find_first_not_of("0123456789abcdef") != std::string_view::npos) return {};
+  temporary.remove_suffix(1);
+  return temporary;
 }
 
 void remove_if_stale(const Directory& directory, const char* name) noexcept {
@@ -67,9 +72,8 @@ void remove_if_stale(const Directory& directory, const char* name) noexcept {
   if (flock(file.get(), LOCK_EX | LOCK_NB) == 0) static_cast<void>(unlinkat(directory.fd(), name, 0));
 }
 
-}  // namespace
-
-void remove_stale_temporaries(const Directory& directory) noexcept {
+/// Of all files where `of` is empty.
+void sweep(const Directory& directory, std::string_view of) noexcept {
   const int listed = openat(directory.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (listed < 0) return;
   DIR* const entries = fdopendir(listed);
@@ -78,11 +82,21 @@ void remove_stale_temporaries(const Directory& directory) noexcept {
     return;
   }
   while (const dirent* const entry = readdir(entries)) {
-    if (is_temporary_name(static_cast<const char*>(entry->d_name))) {
-      remove_if_stale(directory, static_cast<const char*>(entry->d_name));
-    }
+    const auto* const temporary = static_cast<const char*>(entry->d_name);
+    const std::string_view name = name_of_temporary(temporary);
+    if (!name.empty() && (of.empty() || name == of)) remove_if_stale(directory, temporary);
   }
   closedir(entries);
+}
+
+}  // namespace
+
+void remove_stale_temporaries(const Directory& directory) noexcept {
+  sweep(directory, {});
+}
+
+void remove_stale_temporaries_of(const Directory& directory, std::string_view name) noexcept {
+  if (!name.empty()) sweep(directory, name);
 }
 
 Result<AtomicFile> AtomicFile::create(const Directory& directory, const std::string& name, mode_t mode) {

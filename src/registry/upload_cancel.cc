@@ -37,15 +37,16 @@ Status cancel_upload(Exchange& exchange, const http::Caller& caller, const Uploa
     request.timeout = kCancelTimeout;
     return cleaner.session.perform(request, cleaner.stop);
   };
-  FL_TRY(const http::Response status, once());
-  if (status.ok()) {
-    if (auto location = exchange.resolve_target(status, status.headers.find("Location"), call.what)) {
+  // Where this gets no answer, the Location that is known may still be good.
+  const auto status = once();
+  if (status && status->ok()) {
+    if (auto location = exchange.resolve_target(*status, status->headers.find("Location"), call.what)) {
       call.url = *std::move(location);
     }
   }
   call.method = http::Method::kDelete;
   FL_TRY(const http::Response deleted, once());
-  exchange.services().log.debug("{}: status {}, delete {}", call.what, status.status, deleted.status);
+  exchange.services().log.debug("{}: status {}, delete {}", call.what, status ? status->status : 0, deleted.status);
   // Other refusals say that there is no such session any more, or that this registry never deletes one.
   if (deleted.status == 401 || deleted.status >= 500) return fail(exchange.error_of(deleted, call.what));
   timer.finish({.items = 1});

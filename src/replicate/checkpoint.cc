@@ -90,6 +90,7 @@ Result<io::UniqueFd> lock_journal(const LocalName& place, std::optional<mode_t> 
 /// finds, once we close that, that it has no name any more (try_lock()).
 Result<io::UniqueFd> replace_journal(runtime::CleanupRegistry& cleanups, const LocalName& place,
                                      const std::function<Status(TextBuffer&)>& fill) {
+  io::remove_stale_temporaries_of(place.directory, place.name);
   FL_TRY(runtime::TemporaryFile file,
          runtime::TemporaryFile::create(cleanups, place.directory, place.name, {.mode = kMode}));
   io::UniqueFd locked(fcntl(file.file().get(), F_DUPFD_CLOEXEC, 0));

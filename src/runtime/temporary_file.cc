@@ -54,6 +54,7 @@ Status save_file(CleanupRegistry& cleanups, const std::filesystem::path& path,
     // A rename would put the file in the place of a device or a pipe.
     return fail(ErrorCode::kLocalIo, fmt::format("{} is not a regular file: name another", place.shown));
   }
+  io::remove_stale_temporaries_of(place.directory, place.name);
   FL_TRY(TemporaryFile file, TemporaryFile::create(cleanups, place.directory, place.name));
   FL_CHECK(write([&](std::string_view text) { return file.write(as_bytes(text)); }));
   return file.commit();

@@ -83,6 +83,8 @@ class ArchiveFile::Writer final : public io::BlobWriter {
 Result<std::unique_ptr<ArchiveFile>> ArchiveFile::create(runtime::CleanupRegistry& cleanups,
                                                          const io::Directory& directory, const std::string& name,
                                                          std::string shown) {
+  // What a killed run has left may be as large as an archive.
+  io::remove_stale_temporaries_of(directory, name);
   FL_TRY(runtime::TemporaryFile file,
          runtime::TemporaryFile::create(cleanups, directory, name, {.kind = runtime::CleanupKind::kLayout}));
   io::UniqueFd reader(fcntl(file.file().get(), F_DUPFD_CLOEXEC, 0));

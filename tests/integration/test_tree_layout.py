@@ -13,23 +13,6 @@ from support.case import NOT_FOUND, PARTIAL, USAGE
 from support.tree import TreeCase, by_reference, fill, fleet, small, snapshot, tags_of
 
 
-def verify_in_tree(directory, repository, tag):
-    """The closure of a tag in a tree of layouts: index.json below the repository, blobs in the shared directory."""
-    directory = pathlib.Path(directory)
-    layout = directory / repository
-    if json.loads((layout / "oci-layout").read_bytes())["imageLayoutVersion"] != "1.0.0":
-        raise oracle.NotWhole(f"{layout}: imageLayoutVersion")
-    entry = oracle.layout_entry(layout, tag)
-    if entry is None:
-        raise oracle.NotWhole(f"{layout}: no tag {tag}")
-
-    def fetch(digest):
-        path = directory / "_blobs" / digest.replace(":", "/", 1)
-        return path.read_bytes() if path.is_file() and not path.is_symlink() else None
-
-    return oracle.walk(entry["digest"], entry["mediaType"], fetch, fetch)
-
-
 def tags_in_tree(directory):
     directory = pathlib.Path(directory)
     found = {}
@@ -56,7 +39,7 @@ class LayoutCase(TreeCase):
         root = root or self.root
         self.assertEqual(tags_in_tree(root), {key: image.digest for key, image in contents.items()})
         for (repository, tag), image in contents.items():
-            closure = verify_in_tree(root, repository, tag)
+            closure = oracle.verify_tree(root, repository, tag)
             self.assertEqual(closure.manifests[closure.digest], image.bytes)
         self.assert_no_rubbish(root)
 
@@ -193,7 +176,7 @@ class Interrupted(LayoutCase):
         result = run.wait(20)
         self.source.rules.clear()
         for repository, tag in tags_in_tree(self.root):
-            verify_in_tree(self.root, repository, tag)
+            oracle.verify_tree(self.root, repository, tag)
         return result
 
     def rerun(self):
@@ -208,7 +191,7 @@ class Interrupted(LayoutCase):
         self.rerun()
         self.assertEqual(tags_in_tree(self.root), {key: image.digest for key, image in self.contents.items()})
         for key in self.contents:
-            verify_in_tree(self.root, *key)
+            oracle.verify_tree(self.root, *key)
 
     def test_stopped(self):
         self.assertEqual(self.interrupt(signal.SIGTERM).exit_code, 143)

@@ -198,6 +198,19 @@ class Failures(Case):
         self.assertEqual(result.exit_code, 7, result)
         self.assertIn("left behind: upload session", result.stderr, result)
 
+    def test_a_session_whose_status_is_not_told_is_cancelled_where_it_was(self):
+        image = images.single(layers=1, layer_size=300_000)
+        source, destination = self.scripted(), self.scripted()
+        source.load(image, "a", "v1")
+        source.rule("GET", "/blobs/", faults.Flip())
+        destination.rule("GET", "/uploads/", faults.ResetOnRequest())
+        result = self.program.run("copy", "--progress", "none", "--retries", "0", at(source, "a", "v1"),
+                                  at(destination, "b", "v1"))
+        self.assertEqual(result.exit_code, 7, result)
+        self.assertNotIn("left behind", result.stderr, result)
+        self.assertTrue(destination.uploads)
+        self.assert_no_open_uploads(destination)
+
 
 if __name__ == "__main__":
     unittest.main()

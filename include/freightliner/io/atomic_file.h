@@ -2,6 +2,7 @@
 
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "freightliner/io/file.h"
 
@@ -50,6 +51,8 @@ class AtomicFile {
 /// Removes the temporaries of processes that have died (see AtomicFile) from a directory. What can't be looked at or
 /// removed stays: it does no harm.
 void remove_stale_temporaries(const Directory& directory) noexcept;
+/// The same for the temporaries of one file alone, in a directory that others use as well.
+void remove_stale_temporaries_of(const Directory& directory, std::string_view name) noexcept;
 
 /// An advisory lock on a file (flock(2)), created where missing, released on destruction and by the kernel when the
 /// holder dies. The lock file stays.

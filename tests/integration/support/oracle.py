@@ -138,6 +138,16 @@ def layout_entry(directory, tag="latest"):
 
 def verify_layout(directory, tag="latest"):
     directory = pathlib.Path(directory)
+    return _verify_layout(directory, tag, directory / "blobs")
+
+
+def verify_tree(directory, repository, tag="latest"):
+    """In a tree of layouts: index.json below the repository, blobs in the shared directory."""
+    directory = pathlib.Path(directory)
+    return _verify_layout(directory / repository, tag, directory / "_blobs")
+
+
+def _verify_layout(directory, tag, blobs):
     version = json.loads((directory / "oci-layout").read_bytes()).get("imageLayoutVersion")
     if version != "1.0.0":
         raise NotWhole(f"{directory}: imageLayoutVersion is {version!r}")
@@ -146,7 +156,7 @@ def verify_layout(directory, tag="latest"):
         raise NotWhole(f"{directory}: no tag {tag}")
 
     def fetch(digest):
-        path = directory / "blobs" / digest.replace(":", "/", 1)
+        path = blobs / digest.replace(":", "/", 1)
         return path.read_bytes() if path.is_file() and not path.is_symlink() else None
 
     _expect_size(entry, fetch(entry["digest"]), "manifest")

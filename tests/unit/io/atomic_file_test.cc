@@ -72,6 +72,17 @@ TEST_F(AtomicFileTest, OnlyWhatTheDeadHaveLeftIsSwept) {
   EXPECT_EQ(temporary_.read("blob"), "half");
 }
 
+TEST_F(AtomicFileTest, InADirectoryOfOthersOnlyItsOwnTemporariesAreSwept) {
+  for (const char* name : {".a.tar.0123456789abcdef.tmp", ".a.tar.1123456789abcdef.tmp", ".a.0123456789abcdef.tmp",
+                           ".b.a.tar.0123456789abcdef.tmp", ".a.tar.0.0123456789abcdef.tmp", "a.tar"}) {
+    temporary_.write(name, "left");
+  }
+  remove_stale_temporaries_of(directory_, "");
+  EXPECT_EQ(entries(), 6U);
+  remove_stale_temporaries_of(directory_, "a.tar");
+  EXPECT_EQ(entries(), 4U);
+}
+
 TEST_F(AtomicFileTest, WritersAndSweepersMeet) {
   std::atomic<bool> done{false};
   std::thread sweeper([&] {

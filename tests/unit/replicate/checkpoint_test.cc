@@ -119,6 +119,12 @@ TEST_F(CheckpointTest, ARewriteKeepsTheMode) {
             std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
 }
 
+TEST_F(CheckpointTest, AHalfWrittenOneOfARunThatWasKilledIsRemoved) {
+  temporary_.write(".journal.0123456789abcdef.tmp", "half");
+  record(1);
+  EXPECT_EQ(files(), 1U);
+}
+
 TEST_F(CheckpointTest, RefusesAnotherJob) {
   record(2);
   const std::string before = text();

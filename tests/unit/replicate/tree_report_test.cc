@@ -296,6 +296,7 @@ TEST_F(ReportFileTest, RoundTripOfFailures) {
 
 TEST_F(ReportFileTest, ReplacesAnOlderReportAndLeavesNothingElse) {
   temporary_.write("report.json", "old");
+  temporary_.write(".report.json.0123456789abcdef.tmp", "half, of a run that was killed");
   ASSERT_TRUE(save_report(small_report(), path_, test::cleanups()));
   EXPECT_EQ(temporary_.read("report.json"), text_of(small_report()));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(temporary_.path()), {}), 1);

@@ -69,6 +69,13 @@ TEST_F(Archive, AppearsAtFinishAndNotBefore) {
   EXPECT_THAT(entries_of(directory_.path()), ElementsAre("image.tar"));
 }
 
+TEST_F(Archive, AHalfWrittenOneOfARunThatWasKilledIsRemoved) {
+  directory_.write(".image.tar.0123456789abcdef.tmp", "half");
+  directory_.write(".other.tar.0123456789abcdef.tmp", "another archive's");
+  ASSERT_TRUE(write(image_));
+  EXPECT_THAT(entries_of(directory_.path()), ElementsAre(".other.tar.0123456789abcdef.tmp", "image.tar"));
+}
+
 TEST_F(Archive, DroppedWithoutFinishChangesNothing) {
   ASSERT_TRUE(write(image_));
   const std::string before = bytes();

@@ -1,0 +1,183 @@
+"""Runs under strace, which ends the program or fails a call at one chosen position.
+
+strace counts `when=N` for each thread and each kind of call. So a trace follows one thread only: the first from its start, a
+worker from the moment at which the test holds the program up."""
+
+import collections
+import os
+import re
+from dataclasses import dataclass, field
+
+from support import process
+
+REQUESTS = ("sendto", "sendmsg")
+FILES = ("write", "pwrite64", "copy_file_range", "ftruncate", "fsync", "fdatasync", "rename", "renameat", "renameat2", "mkdirat",
+         "openat")
+LINE = re.compile(r"^(?:(\d+) +)?(\w+)\((.*)$")
+# A path behind a descriptor, or a quoted one.
+DESCRIPTOR = re.compile(r"^(\d+)<(.*?)>(?:\(deleted\))?[,)]")
+QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+REQUEST = re.compile(r"^(?:GET|HEAD|POST|PUT|PATCH|DELETE) \S{1,50}")
+HELLO = r"\26\3"  # as strace writes the first bytes of a TLS connection
+STANDARD = {"1": "standard output", "2": "standard error"}
+RANDOM = re.compile(r"\.[0-9a-f]{16}\.tmp")
+
+
+@dataclass(frozen=True)
+class Position:
+    """The `number`th `call` of the thread. `target` is the file, the kind of descriptor, or what is sent, without what differs from
+    run to run; `arguments` are those of one run."""
+
+    call: str
+    number: int
+    target: str
+    arguments: str = field(compare=False, repr=False, default="")
+
+    def __str__(self):
+        return f"{self.call} {self.number} ({self.target})"
+
+    @property
+    def is_file(self):
+        return not self.target.startswith(("socket:", "anon_inode:", "pipe:"))
+
+
+class Trace:
+    """The positions of each thread that was followed, in the order in which the threads made their first calls."""
+
+    def __init__(self):
+        self.threads, self.injected, self.killed = {}, [], False
+
+    @property
+    def positions(self):
+        """Where one thread was followed."""
+        return next(iter(self.threads.values()), [])
+
+
+def target_of(call, rest):
+    if call in REQUESTS:
+        return f"socket: {sent_in(rest)}"
+    if call in ("openat", "mkdirat", "rename", "renameat", "renameat2"):
+        return file_of(QUOTED.findall(rest)[-1])
+    number, path = DESCRIPTOR.match(rest).groups()
+    if number in STANDARD:
+        return STANDARD[number]
+    return file_of(path) if path.startswith("/") else re.split(r"[:\[]", path)[0] + ":"
+
+
+def sent_in(rest):
+    """What it is, without what differs from run to run: random numbers, names of sessions, which list is read first."""
+    sent = QUOTED.search(rest)[1]
+    if sent.startswith(HELLO):
+        return "TLS hello"
+    request = REQUEST.match(sent)
+    if not request:
+        return "body"
+    return re.sub(r"/v2/\w+/tags/", "/v2/*/tags/", re.sub(r"(uploads/)[^?].*", r"\1...", request[0]))
+
+
+def file_of(path):
+    return RANDOM.sub(".*.tmp", os.path.basename(path))
+
+
+def relevant(call, rest):
+    """Opening for reading is no position."""
+    return call != "openat" or "O_CREAT" in rest
+
+
+def read_trace(path):
+    counts, trace = collections.Counter(), Trace()
+    for line in path.read_text(errors="replace").splitlines():
+        trace.killed = trace.killed or "killed by SIGKILL" in line
+        match = LINE.match(line)
+        if not match:
+            continue
+        thread, call, rest = match.groups()
+        if call not in REQUESTS + FILES:
+            continue
+        counts[thread, call] += 1
+        if relevant(call, rest):
+            position = Position(call, counts[thread, call], target_of(call, rest), rest)
+            trace.threads.setdefault(thread, []).append(position)
+            if "(INJECTED)" in rest:
+                trace.injected.append(position)
+    return trace
+
+
+def kill(position):
+    return ("-e", f"inject={position.call}:signal=KILL:when={position.number}")
+
+
+def failure(position, error):
+    return ("-e", f"inject={position.call}:error={error}:when={position.number}")
+
+
+def command(log, injection=(), all_threads=False):
+    return ("strace", "-y", "-s", "80", "-o", log, *(["-f"] if all_threads else []),
+            "-e", f"trace={','.join(REQUESTS + FILES)}", *injection)
+
+
+def first_thread(scene, injection=(), all_threads=False):
+    """A run of the scene whose first thread is followed. Returns the result and the trace."""
+    log = scene.case.directory / "strace.log"
+    result = scene.run((*command(log, injection, all_threads), "setpriv", "--pdeathsig", "KILL"))
+    return result, read_trace(log)
+
+
+def tasks(pid):
+    return sorted(int(name) for name in os.listdir(f"/proc/{pid}/task"))
+
+
+def traced(pid):
+    try:
+        with open(f"/proc/{pid}/status") as status:
+            return "TracerPid:\t0\n" not in status.read()
+    except FileNotFoundError:
+        return True
+
+
+def held_thread(scene, injection=(), which=None):
+    """A run of the scene that is held up, and of which then thread `which` (in the order of their birth) is followed, or all.
+    Returns the result, the trace, and the threads that there were."""
+    log = scene.case.directory / "strace.log"
+    hold = scene.hold()
+    run = scene.start()
+    scene.case.assertTrue(hold.reached())
+    threads = tasks(run.pid)
+    chosen = threads if which is None else [threads[which]]
+    follow = [argument for thread in chosen for argument in ("-p", str(thread))]
+    with open(os.devnull, "wb") as nowhere:
+        strace = process.spawn([*command(log, injection), *follow], stderr=nowhere)
+    try:
+        process.wait_until(lambda: all(map(traced, chosen)), what="strace at its threads")
+        hold.release()
+        result = run.wait(60)
+        strace.wait(10)
+    finally:
+        process.stop(strace)
+    return result, read_trace(log), threads
+
+
+def positions_of_first_thread(scene_class, image, alone):
+    """For discover(). `alone`: no other thread makes any of these calls."""
+
+    def find(case):
+        result, trace = first_thread(scene_class(case, image), all_threads=True)
+        case.assertEqual(result.exit_code, 0, result)
+        case.assertTrue(len(trace.threads) == 1 or not alone, trace.threads)
+        return trace.positions
+
+    return find
+
+
+def positions_of_worker(scene_class, image):
+    """For discover(): which of the threads that there are while the run is held up writes, and its positions from then on."""
+
+    def find(case):
+        result, trace, threads = held_thread(scene_class(case, image))
+        case.assertEqual(result.exit_code, 0, result)
+        workers = {threads.index(int(thread)): positions for thread, positions in trace.threads.items()
+                   if int(thread) != threads[0]}
+        case.assertEqual(len(workers), 1, "one worker does it all")
+        return workers.popitem()
+
+    return find
