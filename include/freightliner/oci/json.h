@@ -28,9 +28,9 @@ struct JsonElements {
 };
 
 /// Parses one JSON document strictly (RFC 8259): valid UTF-8, no byte-order mark, nothing after the document, no
-/// duplicate keys in an object (CVE-2021-41190), bounded size, depth and number of values and members, all checked before memory is
-/// spent on what lies beyond. A body that is HTML gets a message of its own: it is a proxy's or a login page.
-/// `what` names the document in the error. Errors: kProtocol. Never throws; safe from any thread.
+/// duplicate keys in an object (CVE-2021-41190), bounded size, depth and number of values and members, all checked
+/// before memory is spent on what lies beyond. A body that is HTML gets a message of its own: it is a proxy's or a
+/// login page. `what` names the document in the error. Errors: kProtocol. Never throws; safe from any thread.
 Result<Json> parse_json(std::string_view text, std::string_view what, const JsonLimits& limits = {});
 /// The same; the array of `elements` is empty in the document that is returned.
 Result<Json> parse_json(std::string_view text, std::string_view what, const JsonLimits& limits,
