@@ -37,6 +37,17 @@ class Structure(unittest.TestCase):
         self.assertEqual(structure.layering_faults(self.root), [])
         self.assertEqual(structure.hygiene_faults(self.root), [])
 
+    def test_a_test_that_a_document_names_in_vain(self):
+        self.write("tests/integration/test_a.py", "def test_b(self):\n    pass\n")
+        self.write("docs/THREAT_MODEL.md", "`tests/integration/test_a.py::test_b` and `tests/integration/test_a.py`")
+        self.assertEqual(structure.document_faults(self.root), [])
+        self.write("docs/THREAT_MODEL.md", "`tests/integration/test_a.py::test_c`")
+        self.only_fault(structure.document_faults(self.root), "test_a.py has no test_c")
+        self.write("docs/THREAT_MODEL.md", "`tests/integration/test_d.py`")
+        self.only_fault(structure.document_faults(self.root), "there is no tests/integration/test_d.py")
+        self.write("docs/THREAT_MODEL.md", "none")
+        self.only_fault(structure.document_faults(self.root), "names no test")
+
     def test_upward_include(self):
         self.write("src/base/a.cc", '#include "freightliner/http/b.h"\n')
         self.only_fault(structure.layering_faults(self.root), "http stands above base")

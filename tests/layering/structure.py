@@ -9,6 +9,7 @@ LAST_MODULE = "cli"  # the program itself stands below every library
 CURL_MODULE = "http"
 SOURCE_ENDINGS = (".h", ".cc")
 MAXIMUM_LINES = 500
+NAMED_TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|GTEST_SKIP|DISABLED_\w+)\b|\bskipTest\b|@unittest\.skip")
 
 
@@ -85,9 +86,24 @@ def hygiene_faults(root):
         if lines > MAXIMUM_LINES:
             faults.append(f"{path.relative_to(root)}: {lines} lines; more than {MAXIMUM_LINES} hide a second responsibility")
         faults += unfinished(root, path, text)
-    for folder in ("integration", "validation"):
+    for folder in ("integration", "validation", "hostile"):
         for path in sorted((root / "tests" / folder).rglob("*.py")):
             faults += unfinished(root, path, path.read_text(errors="replace"))
+    return faults
+
+
+def document_faults(root):
+    """Tests that the threat model names and that are not there."""
+    root = pathlib.Path(root)
+    document = root / "docs" / "THREAT_MODEL.md"
+    named = NAMED_TEST.findall(document.read_text())
+    faults = [] if named else ["docs/THREAT_MODEL.md: names no test"]
+    for file, test in named:
+        path = root / file
+        if not path.is_file():
+            faults.append(f"docs/THREAT_MODEL.md: there is no {file}")
+        elif test and f"def {test}(" not in path.read_text():
+            faults.append(f"docs/THREAT_MODEL.md: {file} has no {test}")
     return faults
 
 
