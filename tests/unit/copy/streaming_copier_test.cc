@@ -98,6 +98,7 @@ class StreamingCopierTest : public ::testing::Test {
             .memory = memory_,
             .clock = clock_,
             .progress = progress_,
+            .monitor = monitor_,
             .retry = {},
             .log = {},
             .chunk_size = 64 * kKiB,
@@ -157,6 +158,7 @@ class StreamingCopierTest : public ::testing::Test {
       buffers_, clock_, {.budget = {64 * kMiB, runtime::BudgetSource::kOption}, .interval = {}}};
   BandwidthLimiter bandwidth_{clock_, std::nullopt, {}};
   runtime::Progress progress_;
+  runtime::PerformanceMonitor monitor_;
   std::stop_source stop_;
   MemoryRepository from_;
   MemoryRepository to_;

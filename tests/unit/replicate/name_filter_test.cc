@@ -3,37 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
 #include <numeric>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "freightliner/replicate/version.h"
-
-// Counts the allocations of each thread of this test program. The other forms of new and delete end here too. Not
-// inlined, or else g++ sees a new of its own freed by free().
-namespace {
-thread_local std::uint64_t allocations = 0;
-}
-
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++allocations;
-  void* memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  ++allocations;
-  return std::malloc(size == 0 ? 1 : size);
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
+#include "support/thread_allocations.h"
 
 namespace freightliner::replicate {
 namespace {
@@ -205,22 +181,22 @@ TEST(NameFilterTest, AllocatesNothing) {
   const std::size_t selected = count();  // RE2 builds its states when it first needs them
   EXPECT_GT(selected, tags.size() / 4);
   EXPECT_LT(selected, tags.size());
-  const std::uint64_t before = allocations;
+  const std::uint64_t before = test::thread_allocations;
   EXPECT_EQ(count(), selected);
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(test::thread_allocations, before);
   auto probe = std::make_unique<std::string>(100, 'x');  // the counter counts
-  EXPECT_GE(allocations, before + 2);
+  EXPECT_GE(test::thread_allocations, before + 2);
 }
 
 TEST(NameFilterTest, GlobsAllocateNothingFromTheFirstNameOn) {
   PatternCache cache;
   const NameFilter names = filter(cache, {"v[0-9]*-?", "{1,2}.*-{a,b}", "*a*b*c", "semver:^1.2-rc || 3.x"}, {"*x*"});
-  const std::uint64_t before = allocations;
+  const std::uint64_t before = test::thread_allocations;
   bool selected = true;
   for (const std::string_view name : {"v1-a", "2.0-b", "xaxbxc", "aabbc", "1.2.0-rc.and.more.that.is.long", "none"}) {
     selected = names.decide(name).selected() && selected;
   }
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(test::thread_allocations, before);
   EXPECT_FALSE(selected);
 }
 

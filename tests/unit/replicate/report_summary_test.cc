@@ -38,7 +38,7 @@ TEST(ReportSummaryTest, ReadsWhatSaveReportWrites) {
   report.destination = "dst:5000";
   report.duration = Duration(2500);
   report.exit_code = 3;
-  report.peak_rss_bytes = 5'000'000;
+  report.performance.end.system.peak_rss_bytes = 5'000'000;
   report.totals.tags = 2;
   report.totals.failed = 1;
   report.totals.bytes_copied = 1000;

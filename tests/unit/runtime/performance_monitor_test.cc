@@ -4,31 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <numeric>
 #include <random>
 #include <thread>
 #include <vector>
 
-namespace {
-
-thread_local std::uint64_t allocations = 0;
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
+#include "support/thread_allocations.h"
 
 namespace freightliner::runtime {
 namespace {
@@ -124,12 +106,12 @@ TEST(PerformanceMonitorTest, SixteenThreadsAddUp) {
 
 TEST(PerformanceMonitorTest, RecordingAllocatesNothing) {
   PerformanceMonitor monitor;
-  const std::uint64_t before = allocations;
+  const std::uint64_t before = test::thread_allocations;
   for (int i = 0; i < 1000; ++i) {
     OperationTimer timer(monitor, Operation::kBlobCopy);
     timer.finish({.bytes = 5, .items = 1});
   }
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(test::thread_allocations, before);
 }
 
 TEST(PerformanceMonitorTest, TimersCountWhatIsUnderWayAndHowItEnds) {
