@@ -230,7 +230,7 @@ def reader_gone(stage):
 ROWS = [
     Row(103, "kill -9 at a request", "NEW", play=killed, variants=named(1, 9, 20), whole=named(*range(2, 60))),
     Row(103, "kill -9 while a layout is written", "NEW", play=killed_while_writing_a_layout, commands=(COPY,), variants=named(2, 8),
-        whole=named(*range(1, 12))),
+        whole=named(*range(1, 9))),
     Row(104, "SIGTERM, SIGINT", "NEW", play=signalled, variants={"term": (signal.SIGTERM,), "int": (signal.SIGINT,)}),
     Row(105, "no space left", "LOCAL", play=injected, commands=(COPY,), variants={
         "write": ("write", "ENOSPC", 1), "fsync": ("fsync", "ENOSPC", 1), "rename": ("rename,renameat,renameat2", "ENOSPC", 1)}),

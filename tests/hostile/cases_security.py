@@ -4,7 +4,7 @@ import itertools
 import json
 import os
 
-from cases_blob_read import endless
+from cases_blob_read import endless, second_is_not_asked
 from cases_upload import within_one
 from registry import Account, Redirect
 from row import COPY, TREE, Row, named
@@ -15,11 +15,6 @@ LOCAL_NAMES = ("IP:127.0.0.1", "IP:127.0.0.2", "DNS:localhost")
 LAYER = {"mediaType": images.OCI_LAYER, "digest": images.digest_of(b"x"), "size": 1}
 CONFIG = {"mediaType": images.OCI_CONFIG, "digest": images.digest_of(b"c"), "size": 1}
 MANIFEST = {"schemaVersion": 2, "mediaType": images.OCI_MANIFEST, "config": CONFIG, "layers": [LAYER]}
-
-
-def second_is_not_asked(stage, _):
-    for other in stage.others:
-        stage.case.assertEqual([request.target for request in other.journal], [])
 
 
 # --- S1 to S8: where a login goes

@@ -58,33 +58,11 @@ class Forgets(faults.Fault):
         return response
 
 
-class WithoutSession(OfUpload):
-    """As WithoutEffect: the answer is the right one with another status, and the session has gone."""
-
-    def __init__(self, registry, status):
-        super().__init__(registry)
-        self.status = status
-
-    def receive(self, request):
-        request.body()
-        return faults.status(self.status).receive(request)
-
-
 def in_chunks(stage, yes=True):
     """Uploads in several PATCH requests, also of a tree's small image."""
     if yes:
         stage.give(new_image(stage.LARGE))
         stage.options += ["--chunk-size", "128KiB"]
-
-
-def bodies(stage):
-    """Requests that carry bytes of the layer, in order."""
-    return [request for request in stage.destination.requests("PUT|PATCH", stage.uploads) if request.body_received > 1000]
-
-
-def at_destination(method, path, fault, nth=None, times=None):
-    """A row's setup; `path` is the name of a stage's attribute."""
-    return lambda stage: stage.destination.rule(method, getattr(stage, path), fault, nth=nth, times=times)
 
 
 def on_bytes(stage, fault, nth=1, times=None):
@@ -108,17 +86,17 @@ def new_session(stage, _):
 
 def gone(stage, status, chunks):
     in_chunks(stage, chunks)
-    on_bytes(stage, WithoutSession(stage.destination, status), nth=2 if chunks else 1)
+    on_bytes(stage, faults.status(status), nth=2 if chunks else 1)
 
 
 def takes_less(stage, by):
     in_chunks(stage)
-    stage.rule = on_bytes(stage, TakesLess(stage.destination, by))
+    on_bytes(stage, TakesLess(stage.destination, by))
 
 
 def takes_more(stage, truly):
     in_chunks(stage)
-    stage.rule = on_bytes(stage, TakesMore(stage.destination, truly))
+    on_bytes(stage, TakesMore(stage.destination, truly))
 
 
 def location(stage, form, chunks):

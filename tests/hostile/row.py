@@ -50,8 +50,6 @@ class Row:
     tag_is_its_own: bool = False  # the registry itself puts something else under the tag
     play: object = None
     max_requests: int = 150
-    env: dict = field(default_factory=dict)
-    timeout: int = 60
 
     @property
     def key(self):

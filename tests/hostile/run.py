@@ -26,7 +26,7 @@ def perform(case, row, command, arguments, expect):
         row.play(stage, *arguments)
         return
     row.setup(stage, *arguments)
-    result = stage.run(row.options, env=row.env, timeout=row.timeout)
+    result = stage.run(row.options)
     outcome = judge.outcome(result, expect)
     judge.after(result, outcome)
     if row.check and expect == row.expect:

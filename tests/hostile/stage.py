@@ -159,10 +159,10 @@ class Stage:
             own += ["--retries", "2"]
         return [self.command, "--progress", "none", "--output", "json", *own, *self.options, *options, *self.places()]
 
-    def run(self, options=(), env=None, timeout=60, **more):
+    def run(self, options=(), timeout=60, **more):
         """One run with what it took; `requests` counts those at both registries."""
         before = self.request_count()
-        result = self.program.measure(*self.arguments(options), env={**self.env, **(env or {})}, timeout=timeout, **more)
+        result = self.program.measure(*self.arguments(options), env=self.env, timeout=timeout, **more)
         result.requests = self.request_count() - before
         return result
 

@@ -53,12 +53,13 @@ class Upload:
     declared: int = 0  # Content-Length of the last body
     digest: str = ""
     broken: bool = False  # a body broke off
-    settled: int = 0  # bytes of whole requests
+    told: str = ""  # the position in the last answer about its status
+    opened_by: object = None  # the request; where its answer was lost nobody but the registry knows the session
 
     @property
     def position(self):
-        """Stands in its Location: one from before the last whole request is refused."""
-        return f"a+b={self.settled}"
+        """Stands in its Location: one from before the last bytes is refused."""
+        return f"a+b={len(self.data)}"
 
 
 @dataclass
@@ -129,7 +130,9 @@ class ScriptedRegistry:
                 target.tags[tag] = image.digest
 
     def open_uploads(self):
-        return [upload for upload in self.uploads.values() if upload.state == "open"]
+        """Those that a client has been told of."""
+        return [upload for upload in self.uploads.values()
+                if upload.state == "open" and (upload.opened_by is None or upload.opened_by.status)]
 
     # --- the oracle's view
 
@@ -243,7 +246,7 @@ class ScriptedRegistry:
                     return self._created(repository, digest)
         name = uuid.uuid4().hex
         with self.lock:
-            self.uploads[name] = Upload(repository)
+            self.uploads[name] = Upload(repository, opened_by=request)
         return self._session_answer(name, 202)
 
     def _created(self, repository, digest):
@@ -267,14 +270,16 @@ class ScriptedRegistry:
         found = self.uploads.get(upload)
         if found is None or found.state != "open":
             return None
-        if found.broken and request.method in ("PATCH", "PUT"):
-            return None  # nobody knows what is in it
-        fresh = request.argument("_state") == found.position
+        state = request.argument("_state")
+        # The rest of a body that broke off may still come in while its session is being cancelled.
+        fresh = state == found.position or request.method == "DELETE" and state == found.told
         return found if fresh or request.method == "GET" else None
 
     def _status(self, request, repository, upload):
-        if self._session(request, upload) is None:
+        session = self._session(request, upload)
+        if session is None:
             return error(404, "BLOB_UPLOAD_UNKNOWN" if request.argument("_state") else "BLOB_UPLOAD_INVALID")
+        session.told = session.position
         return self._session_answer(upload, 204)
 
     def _receive(self, request, upload):
@@ -288,7 +293,6 @@ class ScriptedRegistry:
         except (ClientGone, OSError):
             upload.broken = True
             raise
-        upload.settled = len(upload.data)
         return len(upload.data) - before
 
     def _patch(self, request, repository, upload):
