@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <exception>
 #include <new>
+#include <system_error>
 
 #include "cli/command.h"
 #include "cli/foreign_flags.h"
@@ -73,6 +74,11 @@ int run(const std::vector<std::string>& arguments, const EnvironmentLookup& envi
     return dispatch(arguments, environment, terminal);
   } catch (const std::bad_alloc&) {
     terminal.last_words("freightliner: error: internal error: out of memory");
+  } catch (const std::system_error& error) {
+    // A descriptor or a thread that the system has not got is no bug.
+    return print_result(terminal, fail(ErrorCode::kLocalIo,
+                                       fmt::format("the system refuses what every run needs: {} (see ulimit -n and -u)",
+                                                   printable(error.what()))));
   } catch (const std::exception& error) {
     write_failure(terminal, LogFormat::kText, fmt::format("internal error: {}", error.what()));
   }

@@ -13,6 +13,9 @@ from support import process
 REQUESTS = ("sendto", "sendmsg")
 FILES = ("write", "pwrite64", "copy_file_range", "ftruncate", "fsync", "fdatasync", "rename", "renameat", "renameat2", "mkdirat",
          "openat")
+WRITES = REQUESTS + FILES
+DESCRIPTORS = ("openat", "openat2", "socket", "socketpair", "pipe2", "eventfd2", "signalfd4", "epoll_create1", "timerfd_create",
+               "inotify_init1", "dup", "dup3")
 LINE = re.compile(r"^(?:(\d+) +)?(\w+)\((.*)$")
 # A path behind a descriptor, or a quoted one.
 DESCRIPTOR = re.compile(r"^(\d+)<(.*?)>(?:\(deleted\))?[,)]")
@@ -20,6 +23,7 @@ QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 REQUEST = re.compile(r"^(?:GET|HEAD|POST|PUT|PATCH|DELETE) \S{1,50}")
 HELLO = r"\26\3"  # as strace writes the first bytes of a TLS connection
 STANDARD = {"1": "standard output", "2": "standard error"}
+PORT = re.compile(r":\d+$")
 RANDOM = re.compile(r"\.[0-9a-f]{16}\.tmp")
 
 
@@ -56,8 +60,10 @@ class Trace:
 def target_of(call, rest):
     if call in REQUESTS:
         return f"socket: {sent_in(rest)}"
-    if call in ("openat", "mkdirat", "rename", "renameat", "renameat2"):
+    if call in ("openat", "openat2", "mkdirat", "rename", "renameat", "renameat2"):
         return file_of(QUOTED.findall(rest)[-1])
+    if call in DESCRIPTORS:
+        return rest.partition(",")[0]
     number, path = DESCRIPTOR.match(rest).groups()
     if number in STANDARD:
         return STANDARD[number]
@@ -76,15 +82,15 @@ def sent_in(rest):
 
 
 def file_of(path):
-    return RANDOM.sub(".*.tmp", os.path.basename(path))
+    return PORT.sub(":*", RANDOM.sub(".*.tmp", os.path.basename(path)))
 
 
-def relevant(call, rest):
-    """Opening for reading is no position."""
-    return call != "openat" or "O_CREAT" in rest
+def relevant(call, rest, calls):
+    """Opening for reading is no position of what writes; what the loader opens is none of the program."""
+    return call != "openat" or "O_CREAT" in rest or calls == DESCRIPTORS and ".so" not in rest
 
 
-def read_trace(path):
+def read_trace(path, calls=WRITES):
     counts, trace = collections.Counter(), Trace()
     for line in path.read_text(errors="replace").splitlines():
         trace.killed = trace.killed or "killed by SIGKILL" in line
@@ -92,10 +98,12 @@ def read_trace(path):
         if not match:
             continue
         thread, call, rest = match.groups()
-        if call not in REQUESTS + FILES:
+        if call == "execve":  # what came before was another program's
+            trace.threads.pop(thread, None)
+        if call not in calls:
             continue
         counts[thread, call] += 1
-        if relevant(call, rest):
+        if relevant(call, rest, calls):
             position = Position(call, counts[thread, call], target_of(call, rest), rest)
             trace.threads.setdefault(thread, []).append(position)
             if "(INJECTED)" in rest:
@@ -111,16 +119,16 @@ def failure(position, error):
     return ("-e", f"inject={position.call}:error={error}:when={position.number}")
 
 
-def command(log, injection=(), all_threads=False):
+def command(log, injection=(), all_threads=False, calls=WRITES):
     return ("strace", "-y", "-s", "80", "-o", log, *(["-f"] if all_threads else []),
-            "-e", f"trace={','.join(REQUESTS + FILES)}", *injection)
+            "-e", f"trace=execve,{','.join(calls)}", *injection)
 
 
-def first_thread(scene, injection=(), all_threads=False):
+def first_thread(scene, injection=(), all_threads=False, calls=WRITES):
     """A run of the scene whose first thread is followed. Returns the result and the trace."""
     log = scene.case.directory / "strace.log"
-    result = scene.run((*command(log, injection, all_threads), "setpriv", "--pdeathsig", "KILL"))
-    return result, read_trace(log)
+    result = scene.run((*command(log, injection, all_threads, calls), "setpriv", "--pdeathsig", "KILL"))
+    return result, read_trace(log, calls)
 
 
 def tasks(pid):
@@ -157,11 +165,11 @@ def held_thread(scene, injection=(), which=None):
     return result, read_trace(log), threads
 
 
-def positions_of_first_thread(scene_class, image, alone):
+def positions_of_first_thread(scene_class, image, alone=False, calls=WRITES):
     """For discover(). `alone`: no other thread makes any of these calls."""
 
     def find(case):
-        result, trace = first_thread(scene_class(case, image), all_threads=True)
+        result, trace = first_thread(scene_class(case, image), all_threads=True, calls=calls)
         case.assertEqual(result.exit_code, 0, result)
         case.assertTrue(len(trace.threads) == 1 or not alone, trace.threads)
         return trace.positions

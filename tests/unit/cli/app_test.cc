@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <nlohmann/json.hpp>
@@ -54,6 +56,21 @@ TEST(App, AnswersQuestionsOnStandardOutput) {
     EXPECT_THAT(outcome.output, HasSubstr(c.expected));
     EXPECT_EQ(outcome.error, "");
   }
+}
+
+TEST(App, TooFewDescriptorsAreNoBug) {
+  CapturedTerminal captured;
+  rlimit old = {};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &old), 0);
+  const int next = dup(STDERR_FILENO);
+  ASSERT_GE(next, 0);
+  const rlimit none_left = {.rlim_cur = static_cast<rlim_t>(next), .rlim_max = old.rlim_max};
+  ASSERT_EQ(close(next), 0);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none_left), 0);
+  const int code = run({"copy", "oci:a:b", "oci:c:d"}, environment_of({}), captured.terminal);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &old), 0);
+  EXPECT_EQ(code, 11);
+  EXPECT_THAT(captured.error.take(), AllOf(StartsWith("freightliner: error: "), HasSubstr("Too many open files")));
 }
 
 TEST(App, UsageErrorsAreOneLineAndTwo) {

@@ -1,0 +1,50 @@
+"""EMFILE at every call that gives a descriptor: the run ends with a class or goes on without, the destination has the old image or
+the new one, whole, and the next run puts all right. Case 106."""
+
+import unittest
+
+from trials import Trial, discover, sweep  # first: it knows where the others are
+
+import scenes
+import tracing
+
+# Done without; the credentials, the other side or the file can't be reached.
+CODES = (0, 4, 6, 10, 11)
+
+
+class Short(Trial):
+    def __init__(self, scene, position):
+        super().__init__(str(position))
+        self.scene, self.position = scene, position
+
+    def perform(self):
+        scene = self.scene(self, scenes.small_image())
+        injection = tracing.failure(self.position, "EMFILE")
+        result, trace = tracing.first_thread(scene, injection, calls=tracing.DESCRIPTORS)
+        self.assertIn(result.exit_code, CODES, result)
+        self.assertTrue(result.exit_code == 0 or result.stderr.strip(), result)
+        self.check_run(result)
+        scene.judge.secrets(result)
+        scene.judge.bounds(result)
+        self.assertIn(scene.old_or_new(), ("NEW",) if result.exit_code == 0 else ("OLD", "NEW"), result)
+        scene.converges()
+        return trace.injected == [self.position]
+
+
+class Descriptors(unittest.TestCase):
+    def sweep_scene(self, scene):
+        find = tracing.positions_of_first_thread(scene, scenes.small_image(), calls=tracing.DESCRIPTORS)
+        sweep(self, f"EMFILE, {scene.NAME}", [Short(scene, position) for position in discover(self, find)])
+
+    def test_to_a_registry(self):
+        self.sweep_scene(scenes.ToRegistry)
+
+    def test_to_a_layout(self):
+        self.sweep_scene(scenes.ToLayout)
+
+    def test_to_an_archive(self):
+        self.sweep_scene(scenes.ToArchive)
+
+
+if __name__ == "__main__":
+    unittest.main()
