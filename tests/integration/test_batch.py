@@ -10,7 +10,7 @@ import unittest
 import unittest.mock
 
 from support import faults, images, oracle, process
-from support.case import LOCAL, NOT_FOUND, OK, PARTIAL, TEMPORARY, USAGE, Case, at
+from support.case import ALERT, LOCAL, NOT_FOUND, OK, PARTIAL, TEMPORARY, USAGE, Case, at
 from support.runner import strange_files_in_layout
 
 WAIT = 30
@@ -265,6 +265,25 @@ class Input(BatchCase):
         self.assertEqual((records[9]["error"]["class"], records[9]["error"]["exit_code"]), ("not_found", NOT_FOUND))
         self.assertGreaterEqual(records[9]["duration_ms"], 0)
 
+    def test_a_report_has_a_reference_for_each_line(self):
+        self.two_registries({f"v{n}": images.single(n) for n in range(3)})
+        report = self.directory / "report.json"
+        self.batch([*(self.request(f"v{n}") for n in range(3)), self.request("missing"), b"{"], "--report", report, "--stats",
+                   code=PARTIAL)
+        document = json.loads(report.read_text())
+        outcomes = sorted((line["source_repository"], line["tag"], line["outcome"]) for line in document["references"])
+        self.assertEqual(outcomes, [("", "", "failed"), ("a", "missing", "failed"), *(("a", f"v{n}", "copied") for n in range(3))])
+        self.assertEqual((document["source"], document["exit_code"]), ("--batch -", PARTIAL))
+        totals = {name: document["totals"][name] for name in ("repositories", "tags", "copied", "failed")}
+        self.assertEqual(totals, {"repositories": 2, "tags": 5, "copied": 3, "failed": 2})
+        copies = next(line for line in document["performance"]["operations"] if line["operation"] == "blob_copy")
+        self.assertEqual(copies["count"], document["performance"]["blobs"]["copied"])
+        self.assertIn("blob_copy", self.last.stderr)
+
+    def test_an_alert_fails_a_batch(self):
+        self.two_registries({"v1": images.single(1)})
+        self.batch([self.request("v1")], "--alert", "rss>1MiB", "--alert-fail", code=ALERT)
+
     def test_all_failed(self):
         self.two_registries({})
         self.batch([self.request("v1"), b"{"], code=PARTIAL)
@@ -299,6 +318,7 @@ class Input(BatchCase):
         for words, arguments in (("leave them out", ("--batch", "-", "a/b", "localhost/c")),
                                  ("standard input", ("--batch", "-", "--src-username", "u", "--src-password-file", "-")),
                                  ("more than once", ("--batch", "-", "--batch", "-")),
+                                 ("one source and destination", ("--batch", "-", "--checkpoint", self.directory / "c")),
                                  ("unknown option", ("--batch", "-", "--fail-fast"))):
             with self.subTest(arguments=arguments):
                 self.refuse(USAGE, "copy", *arguments, words=words)

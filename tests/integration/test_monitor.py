@@ -5,10 +5,9 @@ import re
 import unittest
 
 from support import faults, images, process
-from support.case import NOT_FOUND, OK, USAGE, Case, at
+from support.case import ALERT, NOT_FOUND, OK, USAGE, Case, at
 from support.tree import DIFFERS, TreeCase, fill, fleet, read_report, small
 
-ALERT = 15
 OPERATION_MEMBERS = ["operation", "count", "errors", "bytes", "items", "seconds_total", "p50_ms", "p90_ms", "p99_ms", "max_ms"]
 COLUMNS = ["seconds", "bytes_moved", "rss_bytes", "cpu_seconds", "blobs_in_flight", "blob_p99_ms"]
 SAMPLE = re.compile(r'^(?P<name>[a-z_]+)(?:\{(?P<labels>(?:[a-z_]+="(?:[^"\\\n]|\\[\\"n])*",?)*)\})? (?P<value>[0-9.e+-]+)$')

@@ -329,8 +329,8 @@ class Secrets(ResumeCase):
         destination = self.scripted(basic=("user", "s3cret"))
         environment = {"FREIGHTLINER_DEST_PASSWORD": "s3cret"}
         name = "5" * 32
-        session = elsewhere.uploads[name] = Upload("team/app", step=1)
-        location = f"{elsewhere.url}/v2/team/app/blobs/uploads/{name}?_state=a%2Bb%3D1"
+        session = elsewhere.uploads[name] = Upload("team/app")
+        location = f"{elsewhere.url}/v2/team/app/blobs/uploads/{name}?_state=a%2Bb%3D0"
         rule = destination.rule("POST", "/uploads/", faults.SetHeader(Location=location))
         self.source.rule("GET", self.layer["digest"], faults.Stall(2 * MIB))
         small = self.image.document["config"]["digest"]

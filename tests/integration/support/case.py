@@ -14,6 +14,7 @@ from .token_server import TokenServer
 
 # The documented exit codes.
 OK, INTERNAL, USAGE, PARTIAL, AUTHENTICATION, NOT_FOUND, TEMPORARY, INTEGRITY, DENIED, PROTOCOL, TLS, LOCAL = range(12)
+ALERT = 15
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 

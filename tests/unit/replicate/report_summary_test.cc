@@ -39,6 +39,7 @@ TEST(ReportSummaryTest, ReadsWhatSaveReportWrites) {
   report.duration = Duration(2500);
   report.exit_code = 3;
   report.performance.end.system.peak_rss_bytes = 5'000'000;
+  report.performance.end.system.threads = 7;
   report.totals.tags = 2;
   report.totals.failed = 1;
   report.totals.bytes_copied = 1000;
@@ -62,7 +63,8 @@ TEST(ReportSummaryTest, ReadsWhatSaveReportWrites) {
   EXPECT_EQ(summary->figure("totals.failed"), 1);
   EXPECT_EQ(summary->figure("performance.bytes_per_second"), 400);
   EXPECT_EQ(summary->figure("performance.peak_rss_bytes"), 5'000'000);
-  EXPECT_THAT(summary->figure("performance.system.threads"), IsNan());
+  EXPECT_EQ(summary->figure("performance.system.threads"), 7);
+  EXPECT_THAT(summary->figure("performance.system.fans"), IsNan());
 }
 
 TEST(ReportSummaryTest, WhatEarlierVersionsWroteIsEnough) {
