@@ -143,8 +143,7 @@ class Requests(unittest.TestCase):
         else:
             chosen = [(number, request, list(FAULTS)[number % len(FAULTS)], 1 + number // len(FAULTS) % 2)
                       for number, request in requests]
-        sweep(self, f"faults at {len(requests)} requests", [Disturbed(image, *choice) for choice in chosen],
-              side_by_side=4)  # they mostly wait
+        sweep(self, f"faults at {len(requests)} requests", [Disturbed(image, *choice) for choice in chosen])
 
 
 if __name__ == "__main__":
