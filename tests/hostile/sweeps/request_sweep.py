@@ -1,6 +1,7 @@
-"""A fault at every request of a copy, once and twice in a row: the destination has the old image or the new one, whole, the exit
+"""A fault at every request of a run, once and twice in a row: the destination has the old image or the new one, whole, the exit
 code says which, no session is left, and the next run puts all right."""
 
+import json
 import threading
 import unittest
 
@@ -8,14 +9,14 @@ from trials import WHOLE, Trial, discover, sweep  # first: it knows where the ot
 
 import scenes
 from judge import Judge
-from row import COPY, Row
-from stage import Stage
+from row import COPY, PARTIAL, TREE, Row
+from stage import REPOSITORY, Stage
 from support import faults
 from support.wire import Response
 
 # Short, so that what hangs costs little; long enough for a machine that is busy.
 OPTIONS = ("--jobs", "1", "--jobs-per-host", "1", "--retries", "2", "--stall-timeout", "2s")
-ROW = Row(0, "a position of a sweep", "NEW", max_requests=150)
+ROW = Row(0, "a position of a sweep", "NEW", max_requests=150, host_wide=True)
 
 
 class Truncate(faults.Fault):
@@ -93,36 +94,43 @@ class Window:
             return True
 
 
-def stage_of(case, image):
-    stage = Stage(case, COPY)
+def stage_of(case, command, image):
+    stage = Stage(case, command)
     stage.judge = Judge(case, stage, ROW)
     stage.give(image)
     return stage
 
 
 class Disturbed(Trial):
-    def __init__(self, image, number, request, name, times):
+    def __init__(self, command, image, number, request, name, times):
         super().__init__(f"request {number} ({request}): {name}, {times} times")
-        self.image, self.number, self.request, self.fault, self.times = image, number, request, name, times
+        self.command, self.image, self.number, self.fault, self.times = command, image, number, name, times
 
     def perform(self):
-        stage = stage_of(self, self.image)
+        stage = stage_of(self, self.command, self.image)
         make, expected = FAULTS[self.fault]
         window = Window(stage, make(), self.number, self.times)
         result = stage.run(OPTIONS)
         met, window.length = len(window.met), 0
         for name in window.unheard:
             stage.destination.uploads.pop(name, None)
-        outcome = stage.judge.outcome(result, expected)
-        stage.judge.after(result, outcome)
+        stage.judge.after(result, self.outcome(stage, result, expected))
         stage.heal()
-        stage.judge.converges(outcome)
-        return met == self.times or met > 0 and outcome != "NEW"
+        stage.judge.converges("NEW" if result.exit_code == 0 else "")
+        return met == self.times or met > 0 and result.exit_code != 0
+
+    def outcome(self, stage, result, expected):
+        """Of the tag that the stage is about: the fault may have met another one of the tree."""
+        if result.exit_code != PARTIAL:
+            return stage.judge.outcome(result, expected)
+        failed = [entry for entry in json.loads(result.stdout)["references"] if entry["error_class"]]
+        self.assertEqual({entry["error_class"] for entry in failed}, {"protocol"} if "PROTO" in expected else set(), result)
+        return "PROTO" if REPOSITORY in [entry["source_repository"] for entry in failed] else "NEW"
 
 
-def requests_of(image):
+def requests_of(command, image):
     def find(case):
-        stage = stage_of(case, image)
+        stage = stage_of(case, command, image)
         everything = Window(stage, faults.Fault(), 1, 10_000)
         result = stage.run(OPTIONS)
         case.assertEqual(result.exit_code, 0, result)
@@ -135,16 +143,21 @@ def requests_of(image):
 class Requests(unittest.TestCase):
     """The quick set: one of the faults at each request, in turn. The whole set: each of them, once and twice."""
 
-    def test_registry_to_registry(self):
+    def sweep(self, command):
         image = scenes.multi_arch_image() if WHOLE else scenes.small_image()
-        requests = list(enumerate(discover(self, requests_of(image)), 1))
+        requests = list(enumerate(discover(self, requests_of(command, image)), 1))
         if WHOLE:
             chosen = [(number, request, name, times) for number, request in requests for name in FAULTS for times in (1, 2)]
         else:
             chosen = [(number, request, list(FAULTS)[number % len(FAULTS)], 1 + number // len(FAULTS) % 2)
                       for number, request in requests]
-        sweep(self, f"faults at {len(requests)} requests", [Disturbed(image, *choice) for choice in chosen],
-              side_by_side=4)  # they mostly wait
+        sweep(self, f"{command}, faults at {len(requests)} requests", [Disturbed(command, image, *choice) for choice in chosen])
+
+    def test_copy(self):
+        self.sweep(COPY)
+
+    def test_replicate_tree(self):
+        self.sweep(TREE)
 
 
 if __name__ == "__main__":

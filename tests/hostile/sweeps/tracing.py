@@ -18,7 +18,7 @@ DESCRIPTORS = ("openat", "openat2", "socket", "socketpair", "pipe2", "eventfd2",
                "inotify_init1", "dup", "dup3")
 LINE = re.compile(r"^(?:(\d+) +)?(\w+)\((.*)$")
 # A path behind a descriptor, or a quoted one.
-DESCRIPTOR = re.compile(r"^(\d+)<(.*?)>(?:\(deleted\))?[,)]")
+DESCRIPTOR = re.compile(r"^(\d+)<(.*?)>(?:\(deleted\))?[,) ]")
 QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 REQUEST = re.compile(r"^(?:GET|HEAD|POST|PUT|PATCH|DELETE) \S{1,50}")
 HELLO = r"\26\3"  # as strace writes the first bytes of a TLS connection

@@ -14,11 +14,12 @@ from support.case import Case  # noqa: E402  (its place is known only now)
 
 # Of the whole set: all faults at each position, and the larger images.
 WHOLE = os.environ.get("FREIGHTLINER_HOSTILE") == "whole"
+SIDE_BY_SIDE = 4
 ATTEMPTS = 3
 
 
 class Trial(Case):
-    """perform(attempt) judges one run and the runs that put all right again; it returns whether the run came to the position."""
+    """perform() judges one run and the runs that put all right again; it returns whether the run came to the position."""
 
     def __init__(self, name):
         super().__init__("attempt")
@@ -45,9 +46,10 @@ def failures_of(trial):
     return [f"at {trial}\n{text}" for text in texts]
 
 
-def sweep(test, title, trials, side_by_side=2):
-    """Runs all trials, `side_by_side` at a time. `test` fails with what failed in any, and where a position was not hit."""
-    with concurrent.futures.ThreadPoolExecutor(side_by_side) as pool:
+def sweep(test, title, trials):
+    """Runs all trials, a few at a time: they mostly wait, for a disk or before a retry. `test` fails with what failed in any, and
+    where a position was not hit."""
+    with concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         failures = [text for texts in pool.map(failures_of, trials) for text in texts]
     missed = [str(trial) for trial in trials if not trial.hit]
     hit = len(trials) - len(missed)
