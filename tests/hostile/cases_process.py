@@ -47,7 +47,10 @@ def killed(stage, number):
     old_or_new(stage)
     stage.heal()
     stage.destination.uploads.clear()  # nobody could cancel them
+    held, since = set(stage.destination.repository("app").blobs), len(stage.destination.journal)
     stage.judge.converges("killed")
+    again = {request.argument("digest") for request in stage.destination.requests("PUT", stage.uploads, since=since)}
+    stage.case.assertEqual(again & held, set(), "what had arrived is not sent again")
 
 
 def killed_while_writing_a_layout(stage, number):

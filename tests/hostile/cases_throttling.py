@@ -3,6 +3,7 @@
 import random
 import time
 
+from cases_upload import on_layer
 from row import Row, named
 from support import faults
 
@@ -24,9 +25,7 @@ def waited(stage, _):
 
 
 def limited_upload(stage):
-    rule = stage.destination.rule("PUT", stage.uploads, faults.too_many(1), times=1)
-    applies = rule.applies
-    rule.applies = lambda request: request.argument("digest") == stage.layer and applies(request)
+    on_layer(stage, faults.too_many(1), times=1)
 
 
 def read_again(stage, _):

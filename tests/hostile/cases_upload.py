@@ -147,11 +147,15 @@ def forgets(stage, times):
     stage.destination.rule("PUT", stage.uploads, Forgets(stage.destination), times=times)
 
 
-def invalid(stage, times):
-    answer = faults.Answer(400, b'{"errors":[{"code":"DIGEST_INVALID"}]}')
-    rule = stage.destination.rule("PUT", stage.uploads, answer, times=times)
+def on_layer(stage, fault, times=None):
+    """`fault` on the closing PUT of the layer."""
+    rule = stage.destination.rule("PUT", stage.uploads, fault, times=times)
     applies = rule.applies
     rule.applies = lambda request: request.argument("digest") == stage.layer and applies(request)
+
+
+def invalid(stage, times):
+    on_layer(stage, faults.Answer(400, b'{"errors":[{"code":"DIGEST_INVALID"}]}'), times)
 
 
 def read_twice(stage, _):
@@ -189,7 +193,7 @@ def refused_upload(stage, status, body):
 
 def early(stage, status):
     stage.give(images.single("early", layers=1, layer_size=24 << 20))
-    stage.destination.rule("PUT", stage.uploads, faults.Answer(status, b'{"errors":[{"code":"TOOBIG"}]}', early=True))
+    on_layer(stage, faults.Answer(status, b'{"errors":[{"code":"TOOBIG"}]}', early=True))
 
 
 def stopped_sending(stage, _):

@@ -159,7 +159,7 @@ class Stage:
             own += ["--retries", "2"]
         return [self.command, "--progress", "none", "--output", "json", *own, *self.options, *options, *self.places()]
 
-    def run(self, options=(), timeout=60, **more):
+    def run(self, options=(), timeout=180, **more):
         """One run with what it took; `requests` counts those at both registries."""
         before = self.request_count()
         result = self.program.measure(*self.arguments(options), env=self.env, timeout=timeout, **more)
