@@ -141,12 +141,13 @@ def requests_of(command, image):
 
 
 class Requests(unittest.TestCase):
-    """The quick set: one of the faults at each request, in turn. The whole set: each of them, once and twice."""
+    """The quick set, and a tree: one of the faults at each request, in turn. The whole set of copies: each of them, once and
+    twice."""
 
-    def sweep(self, command):
+    def sweep(self, command, whole=False):
         image = scenes.multi_arch_image() if WHOLE else scenes.small_image()
         requests = list(enumerate(discover(self, requests_of(command, image)), 1))
-        if WHOLE:
+        if whole:
             chosen = [(number, request, name, times) for number, request in requests for name in FAULTS for times in (1, 2)]
         else:
             chosen = [(number, request, list(FAULTS)[number % len(FAULTS)], 1 + number // len(FAULTS) % 2)
@@ -154,7 +155,7 @@ class Requests(unittest.TestCase):
         sweep(self, f"{command}, faults at {len(requests)} requests", [Disturbed(command, image, *choice) for choice in chosen])
 
     def test_copy(self):
-        self.sweep(COPY)
+        self.sweep(COPY, WHOLE)
 
     def test_replicate_tree(self):
         self.sweep(TREE)
