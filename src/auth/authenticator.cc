@@ -27,6 +27,7 @@ struct Lesson {
   RegistryIdentity registry;
   std::optional<http::Url> realm;
   std::string service;
+  bool elsewhere = false;  // a server that the registry has redirected to
 };
 
 std::string parameter(const Challenge& challenge, const std::string& name) {
@@ -110,6 +111,7 @@ class Authenticator::Impl {
       if (!trust || *trust != RealmTrust::kCredentials) continue;
       lesson.realm = *realm;
       lesson.service = parameter(challenge, "service");
+      lesson.elsewhere = true;
       return token_for(session, lesson, std::nullopt, merge_scopes({}, parameter(challenge, "scope")), stop);
     }
     return fail(not_sent_there(origin));
@@ -224,7 +226,8 @@ class Authenticator::Impl {
     FL_TRY(const Token token, tokens_.get(cache_key(lesson, credential, scopes), [&] {
       log_.debug("asking {} for a token: {}", printable(lesson.realm->redacted(), 256),
                  printable(join_scopes(scopes), 512));
-      const bool foreign = lesson.realm->origin().host != lesson.registry.origin.host;
+      // The name of a server elsewhere was given by somebody else, and may lead to another address by now.
+      const bool foreign = lesson.elsewhere || lesson.realm->origin().host != lesson.registry.origin.host;
       const TokenQuery query{
           lesson.registry.name,   credentials_.places(), *lesson.realm, lesson.service, scopes, credential, foreign,
           lesson.registry.address};

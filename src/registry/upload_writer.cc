@@ -85,6 +85,11 @@ Error UploadWriter::map(const http::Response& response) {
         .with_reason(ErrorReason::kTokenRefused);
   }
   Error error = exchange_.error_of(response, open_call_.what);
+  // Where its Range lags behind, as ECR's does, the rest comes at the wrong place, and not everybody answers 416 then.
+  if (session_.offset > 0 && error.code() == ErrorCode::kProtocol) {
+    return Error(ErrorCode::kTemporary, "the registry does not go on with an earlier run's upload: " + error.message())
+        .with_http_status(response.status);
+  }
   if (response.status == 404 || response.status == 416) {
     return Error(ErrorCode::kTemporary, "the upload session is gone: " + error.message())
         .with_http_status(response.status);

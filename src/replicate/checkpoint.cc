@@ -104,11 +104,18 @@ Result<io::UniqueFd> replace_journal(runtime::CleanupRegistry& cleanups, const L
   return locked;
 }
 
-// True where no other user can read the file, nor let others read it.
-Result<bool> is_private(const io::UniqueFd& file, const std::string& shown) {
+/// What other users can do to a file.
+struct Exposure {
+  bool any = false;    ///< read it, or let others read it
+  bool write = false;  ///< put something of their own into it
+};
+
+Result<Exposure> exposure_of(const io::UniqueFd& file, const std::string& shown) {
   struct stat status = {};
   if (fstat(file.get(), &status) != 0) return fail(io::errno_error(errno, "look at " + shown));
-  return status.st_uid == geteuid() && (status.st_mode & (S_IRWXG | S_IRWXO)) == 0;
+  const bool foreign = status.st_uid != geteuid();
+  return Exposure{.any = foreign || (status.st_mode & (S_IRWXG | S_IRWXO)) != 0,
+                  .write = foreign || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0};
 }
 
 /// What stands in a journal, for a run that goes on with it.
@@ -233,8 +240,10 @@ Status Checkpoint::Impl::load(const LocalName& place, io::UniqueFd file, const J
     FL_TRY(loaded.end, io::file_size(file_));
   } else {
     FL_TRY(loaded, read(file, wanted));
-    FL_TRY(const bool fits, is_private(file, shown_));
-    if (!fits || loaded.format != kJournalFormat || (loaded.lines - loaded.current) * 2 > loaded.lines) {
+    FL_TRY(const Exposure exposure, exposure_of(file, shown_));
+    // Blobs are sent to where a Location points: nobody else may say where that is.
+    if (exposure.write) loaded.uploads = SavedUploads();
+    if (exposure.any || loaded.format != kJournalFormat || (loaded.lines - loaded.current) * 2 > loaded.lines) {
       FL_TRY(file_, replace_journal(cleanups_, place, [&](TextBuffer& to) { return copy_current(file, loaded, to); }));
       FL_TRY(loaded.end, io::file_size(file_));
     } else {

@@ -50,9 +50,10 @@ class Checkpoint final : public registry::UploadJournal {
  public:
   /// Opens or creates. Tags older than `ttl` count as not there, and so do uploads after seven days, when registries
   /// have dropped them. Such lines, and those that later ones replace, are dropped from the file (rewritten atomically)
-  /// where they make up more than half of it. Errors: kUsage for a journal of another binding (naming what differs and
-  /// `freightliner checkpoint clear`), kIntegrity for a damaged one (with the line) and for another user's file,
-  /// kLocked where another run has it open, kLocalIo. The registry outlives the checkpoint.
+  /// where they make up more than half of it. A file that other users can read is written anew as a private one; where
+  /// they could have written to it, without its uploads. Errors: kUsage for a journal of another binding (naming what
+  /// differs and `freightliner checkpoint clear`), kIntegrity for a damaged one (with the line), kLocked where another
+  /// run has it open, kLocalIo. The registry outlives the checkpoint.
   static Result<std::unique_ptr<Checkpoint>> open(runtime::CleanupRegistry& cleanups, const std::filesystem::path& path,
                                                   const CheckpointBinding& binding, Duration ttl, Clock& clock);
   ~Checkpoint() override;

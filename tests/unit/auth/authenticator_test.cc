@@ -309,6 +309,15 @@ TEST_F(AuthenticatorTest, AServerElsewhereGetsAtMostATokenOfItsOwn) {
   EXPECT_TRUE(other.requests().empty());
 }
 
+TEST_F(AuthenticatorTest, AServerElsewhereHasNoTokenServerAtALocalAddressThatIsNotItsOwn) {
+  test::ScriptedServer server([](const test::SeenRequest&) { return Answer{200, token_json("t")}; });
+  make("reg.example");
+  http::Response refused{401, {}, {}, *http::Url::parse(server.url("/blob")), "192.0.2.7"};
+  refused.headers.add("WWW-Authenticate", bearer(server.url("/token")));
+  expect_error(authenticator_->answer_elsewhere(session_, refused, kNoStop), ErrorCode::kProtocol, "127.0.0.1");
+  EXPECT_TRUE(server.requests().empty());
+}
+
 TEST_F(AuthenticatorTest, BadRealmsAreErrors) {
   make("reg.example");
   const std::pair<const char*, const char*> cases[] = {

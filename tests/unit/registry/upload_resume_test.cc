@@ -220,6 +220,20 @@ TEST_F(UploadResumeTest, ASessionThatHoldsMoreThanItSaidIsLeft) {
   EXPECT_EQ(bodies("PUT").at(0), content_);
 }
 
+TEST_F(UploadResumeTest, ASessionThatRefusesTheRestIsLeft) {
+  for (const Answer& refusal : {Answer{400}, Answer{409}, Answer{416}, Answer{404}}) {
+    SCOPED_TRACE(refusal.status);
+    save(url("old"));
+    answers_["PATCH " + kPath + "old2"] = refusal;
+    const Status sent = upload();
+    ASSERT_FALSE(sent);
+    EXPECT_TRUE(sent.error().retryable()) << sent.error().describe();
+    EXPECT_EQ(journal_.lines.back(), "team/app ended");
+    ASSERT_TRUE(upload()) << "from the start";
+    EXPECT_EQ(bodies("PUT").back(), content_);
+  }
+}
+
 TEST_F(UploadResumeTest, ARangeThatLagsIsNoReasonToStop) {
   save(url("old"));
   answers_["PATCH " + kPath + "old2"] = {202, "", {"Location: " + kPath + "behind", "Range: 0-5000"}};

@@ -124,7 +124,7 @@ TEST_F(CheckpointUploadTest, OnlyItsOwnerMayReadIt) {
   note(1);
   umask(before);
   EXPECT_EQ(mode(), 0600U);
-  for (const mode_t open_to_others : {0644U, 0660U, 0606U, 0601U}) {
+  for (const mode_t open_to_others : {0644U, 0640U, 0604U, 0601U}) {
     ASSERT_EQ(chmod(path_.c_str(), open_to_others), 0);
     struct stat old = {};
     ASSERT_EQ(stat(path_.c_str(), &old), 0);
@@ -135,6 +135,18 @@ TEST_F(CheckpointUploadTest, OnlyItsOwnerMayReadIt) {
     EXPECT_NE(old.st_ino, now.st_ino) << "somebody may have the old file open";
   }
   EXPECT_EQ(files(), 1U);
+}
+
+TEST_F(CheckpointUploadTest, WhatOthersMayHaveWrittenIsNotFollowed) {
+  for (const mode_t writable : {0660U, 0606U, 0620U}) {
+    note(1);
+    ASSERT_TRUE((*open())->record("team/app", "v1", digest(9)));
+    ASSERT_EQ(chmod(path_.c_str(), writable), 0);
+    EXPECT_EQ(take(blob(1)), std::nullopt);
+    EXPECT_EQ(take(blob(1)), std::nullopt) << "nor by a later run";
+    EXPECT_EQ((*open())->finished("team/app", "v1"), digest(9));
+    EXPECT_EQ(mode(), 0600U);
+  }
 }
 
 TEST_F(CheckpointUploadTest, AnEmptyFileOfAnotherModeToo) {
