@@ -48,11 +48,14 @@ struct BatchCounts {
   }
 };
 
-// Two names of one directory must not become two stores.
+// Two names of one file or directory must not become two stores, nor may one that comes to be meanwhile: where nothing
+// is there yet, weakly_canonical() alone leaves a relative path relative.
 std::string path_of(const std::filesystem::path& path) {
   std::error_code error;
-  const std::filesystem::path whole = std::filesystem::weakly_canonical(path, error);
-  return error ? path.string() : whole.string();
+  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
+  if (error) return path.string();
+  const std::filesystem::path whole = std::filesystem::weakly_canonical(absolute, error);
+  return error ? absolute.string() : whole.string();
 }
 
 copy::DestinationStore store_of(const transport::ImageName& name) {
@@ -244,6 +247,7 @@ int run_batch(RunFrame& frame, const BatchRequest& request, const Settings& sett
   auto [ended, counts, report] = run_lines(frame, services, request, settings, *lines);
   frame.end_progress();
   report.source = "--batch " + request.file.string();
+  report.dry_run = settings.on("dry-run");
   report.started = started;
   report.duration = std::chrono::duration_cast<Duration>(services.clock.now() - start);
   report.totals.retries = services.progress.retries.load();

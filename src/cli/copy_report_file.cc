@@ -30,7 +30,7 @@ replicate::SingleCopy single_copy(const CopyOrder& order, const CopyNames& names
 
 void BatchReport::add(const CopyOrder* order, const Result<copy::CopyReport>& outcome, Duration duration) {
   replicate::SingleCopy single = order == nullptr ? replicate::SingleCopy() : single_copy(*order, {});
-  const auto pair = pair_of(std::move(single.repository));
+  const auto pair = order == nullptr ? no_repository_ : pair_of(std::move(single.repository));
   replicate::ReferenceResult result =
       outcome ? replicate::copied_result(pair, std::move(single.tag), *outcome, {.recompresses = single.recompresses})
               : replicate::failed_result(pair, std::move(single.tag), outcome.error());

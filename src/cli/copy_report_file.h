@@ -27,6 +27,8 @@ class BatchReport {
   std::shared_ptr<const replicate::RepositoryPair> pair_of(replicate::RepositoryPair pair);
 
   std::map<std::pair<std::string, std::string>, std::shared_ptr<const replicate::RepositoryPair>> pairs_;
+  const std::shared_ptr<const replicate::RepositoryPair> no_repository_ =
+      std::make_shared<const replicate::RepositoryPair>();
   replicate::TreeReport report_;
 };
 

@@ -194,6 +194,18 @@ class Stream(BatchCase):
             self.copy(f"oci-archive:{archive}:{tag}", f"oci:{self.directory}/from-archive:{tag}")
             self.assertEqual(oracle.verify_layout(self.directory / "from-archive", tag).digest, image.digest)
 
+    def test_an_archive_of_two_names_is_written_by_one_at_a_time(self):
+        """Relative and absolute, while nothing is there yet."""
+        contents = {f"v{number}": images.single(number) for number in range(6)}
+        self.two_registries(contents)
+        self.source.rule("GET", "/blobs/", faults.Delay(0.05))
+        names = [self.directory / "images.tar", "images.tar"]
+        self.batch([{"source": at(self.source, "a", tag), "destination": f"oci-archive:{names[number % 2]}:{tag}"}
+                    for number, tag in enumerate(contents)], cwd=self.directory)
+        for tag, image in contents.items():
+            self.copy(f"oci-archive:{names[0]}:{tag}", f"oci:{self.directory}/from-archive:{tag}")
+            self.assertEqual(oracle.verify_layout(self.directory / "from-archive", tag).digest, image.digest)
+
     def test_options_of_a_line(self):
         """A line beats the command line, which beats what is built in."""
         both = images.multi_arch(1)
@@ -275,10 +287,18 @@ class Input(BatchCase):
         self.assertEqual(outcomes, [("", "", "failed"), ("a", "missing", "failed"), *(("a", f"v{n}", "copied") for n in range(3))])
         self.assertEqual((document["source"], document["exit_code"]), ("--batch -", PARTIAL))
         totals = {name: document["totals"][name] for name in ("repositories", "tags", "copied", "failed")}
-        self.assertEqual(totals, {"repositories": 2, "tags": 5, "copied": 3, "failed": 2})
+        self.assertEqual(totals, {"repositories": 1, "tags": 5, "copied": 3, "failed": 2})
+        self.assertFalse(document["dry_run"])
         copies = next(line for line in document["performance"]["operations"] if line["operation"] == "blob_copy")
         self.assertEqual(copies["count"], document["performance"]["blobs"]["copied"])
         self.assertIn("blob_copy", self.last.stderr)
+
+    def test_a_report_of_a_dry_run_says_so(self):
+        self.two_registries({"v1": images.single(1)})
+        report = self.directory / "report.json"
+        self.batch([self.request("v1")], "--dry-run", "--report", report)
+        document = json.loads(report.read_text())
+        self.assertEqual((document["dry_run"], document["totals"]["planned"]), (True, 1))
 
     def test_an_alert_fails_a_batch(self):
         self.two_registries({"v1": images.single(1)})
