@@ -5,6 +5,11 @@
 
 namespace freightliner::copy {
 
+void DeadlineWatch::start() {
+  const std::lock_guard lock(mutex_);
+  if (!thread_.joinable()) thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
+
 DeadlineWatch::Deadline DeadlineWatch::set(Duration limit, std::function<void()> expired) {
   if (limit <= Duration(0)) return {*this, Key{}};
   // A limit beyond the clock's range would overflow; a year is as good as never for one copy.
@@ -12,7 +17,6 @@ DeadlineWatch::Deadline DeadlineWatch::set(Duration limit, std::function<void()>
   const std::lock_guard lock(mutex_);
   const Key key{std::chrono::steady_clock::now() + bounded, ++last_};
   entries_.emplace(key, std::move(expired));
-  if (!thread_.joinable()) thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
   changed_.notify_all();
   return {*this, key};
 }

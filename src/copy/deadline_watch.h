@@ -13,8 +13,7 @@
 
 namespace freightliner::copy {
 
-/// Calls back when a time has passed, from one thread of its own, which starts with the first deadline. Safe from any
-/// thread.
+/// Calls back when a time has passed, from one thread of its own. Safe from any thread.
 class DeadlineWatch {
  public:
   class Deadline;
@@ -23,6 +22,8 @@ class DeadlineWatch {
   DeadlineWatch(const DeadlineWatch&) = delete;
   DeadlineWatch& operator=(const DeadlineWatch&) = delete;
 
+  /// Comes before the first deadline; may be called again. Throws std::system_error where there is no thread to be had.
+  void start();
   /// `expired` is called `limit` from now, unless the deadline is dropped by then; 0: never. It is called under the
   /// watch's lock: it must neither block nor throw, nor set or drop a deadline.
   [[nodiscard]] Deadline set(Duration limit, std::function<void()> expired);

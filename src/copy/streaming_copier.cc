@@ -58,6 +58,8 @@ class StreamingCopier::Impl {
     if (stop_.stop_requested()) return fail(ErrorCode::kCancelled, "stopped");
     auto work = std::make_shared<Work>(std::move(request));
     const std::uint64_t id = work->request.id;
+    // Here, where a lack of threads is an error: in a worker it would end the process.
+    if (work->request.timeout > Duration(0)) deadlines_.start();
     {
       const std::lock_guard lock(mutex_);
       if (!work_.emplace(id, work).second) {
@@ -65,7 +67,14 @@ class StreamingCopier::Impl {
       }
     }
     services_.progress.tags_total.fetch_add(1, std::memory_order_relaxed);
-    services_.workers.feed([this, work = std::move(work)](std::size_t worker) { run(worker, work); });
+    try {
+      services_.workers.feed([this, work = std::move(work)](std::size_t worker) { run(worker, work); });
+    } catch (...) {
+      // There is no thread for it, nor for any other: drain() must not wait for what never runs.
+      const std::lock_guard lock(mutex_);
+      work_.erase(id);
+      throw;
+    }
     return {};
   }
 

@@ -67,8 +67,8 @@ OrderedJson whole_performance_json(const TreeReport& report) {
       {"peak_rss_bytes", report.performance.end.system.peak_rss_bytes},
       {"blobs",
        {{"copied", totals.blobs_copied}, {"mounted", totals.blobs_mounted}, {"present", totals.blobs_present}}},
-      {"patterns", patterns_json(report.patterns)},
   };
+  if (report.patterns) json["patterns"] = patterns_json(*report.patterns);
   json.update(performance_json(report.performance));
   json["samples"] = samples_json(report.performance.series);
   return json;

@@ -304,6 +304,22 @@ class Input(BatchCase):
         self.two_registries({"v1": images.single(1)})
         self.batch([self.request("v1")], "--alert", "rss>1MiB", "--alert-fail", code=ALERT)
 
+    def test_no_thread_to_be_had(self):
+        """For the first worker, and for what watches over the time of a line: an error and not the end of the process, nor a wait for
+        what never runs."""
+        missing = f"oci:{self.directory}/none:v1"
+        request = json.dumps({"source": missing, "destination": f"oci:{self.directory}/out:v1", "timeout": "1m"}).encode()
+        for number in range(1, 8):
+            with self.subTest(thread=number):
+                log = self.directory / "strace.log"
+                inject = ("strace", "-f", "-qq", "-o", log, "-e", "trace=clone3", "-e", f"inject=clone3:error=EAGAIN:when={number}")
+                result = self.program.run("copy", "--batch", "-", "--progress", "none", stdin=request, prefix=inject)
+                if "(INJECTED)" not in log.read_text():
+                    break
+                self.assertEqual(result.exit_code, LOCAL, result)
+                self.assertIn("the system refuses what every run needs", result.stderr)
+        self.assertGreater(number, 4)
+
     def test_all_failed(self):
         self.two_registries({})
         self.batch([self.request("v1"), b"{"], code=PARTIAL)

@@ -117,7 +117,7 @@ struct TreeReport {
   std::optional<Error> error = {};
   int exit_code = 0;
   runtime::PerformanceRecord performance = {};
-  PatternUse patterns = {};
+  std::optional<PatternUse> patterns = {};  ///< of a run that has filters
 };
 
 /// The report as one JSON document (docs/STATE_FORMAT.md, "Reports"), handed to `sink` piece by piece: the text of a

@@ -67,7 +67,7 @@ TreeReport small_report() {
                    .blobs_mounted = 7,
                    .blobs_present = 8,
                    .retries = 9};
-  report.patterns = {.cache = {.compiled = 21, .reused = 22}, .decisions = {1, 2, 3, 4, 5, 6, 7, 8, 9}};
+  report.patterns = PatternUse{.cache = {.compiled = 21, .reused = 22}, .decisions = {1, 2, 3, 4, 5, 6, 7, 8, 9}};
   report.references.push_back(reference("a/b", "v1", Outcome::kCopied, Reason::kNew));
   report.references.back().digest = io::digest_of("x");
   report.references.back().bytes = 1000;
@@ -157,6 +157,12 @@ TEST(TreeReportTest, HasEveryMember) {
                             {"error_class", "temporary"},
                             {"error", "the server answered 503"}}}}};
   EXPECT_EQ(document, expected) << document.dump(1);
+}
+
+TEST(TreeReportTest, TellsOfPatternsOnlyWhereThereAreFilters) {
+  TreeReport report = small_report();
+  report.patterns.reset();
+  EXPECT_FALSE(json::parse(text_of(report))["performance"].contains("patterns"));
 }
 
 TEST(TreeReportTest, AnErrorOfTheWholeRun) {
