@@ -107,7 +107,10 @@ Result<Arguments> parse_arguments(CommandId command, const std::vector<std::stri
     FL_CHECK(collect_operands(command, app.remaining(), result));
     return result;
   } catch (const CLI::ArgumentMismatch& mismatch) {
-    return fail(ErrorCode::kUsage, fmt::format("a value is missing: {}", printable(mismatch.what(), 128)));
+    // CLI11 writes "--option: 1 required TYPE missing".
+    const std::string_view text = mismatch.what();
+    return fail(ErrorCode::kUsage,
+                fmt::format("a value is missing: {}", printable(text.substr(0, text.find(':')), 128)));
   } catch (const CLI::Error& error) {
     return fail(ErrorCode::kUsage, printable(error.what(), 256));
   }

@@ -217,7 +217,11 @@ Result<BatchRequest> make_batch_request(const Settings& settings, const std::vec
   if (!operands.empty()) {
     return fail(ErrorCode::kUsage, "--batch takes SRC and DST from its lines: leave them out here");
   }
-  if (request.file != "-") FL_CHECK(require_file(settings, "batch", request.file));
+  if (request.file != "-") {
+    FL_CHECK(require_file(settings, "batch", request.file));
+    FL_CHECK(require_apart(settings, "report", "batch"));
+    FL_CHECK(require_apart(settings, "metrics-file", "batch"));
+  }
   for (const std::string_view option : {"src-password-file", "dest-password-file"}) {
     if (request.file != "-" || settings.text(option) != "-") continue;
     return usage_at(settings, option, "standard input has the batch: use a file for the password");

@@ -5,8 +5,10 @@
 #include "cli/arguments.h"
 #include "cli/reference_text.h"
 #include "cli/report_view.h"
+#include "cli/run_request.h"
 #include "cli/text_plot.h"
 #include "cli/voice.h"
+#include "freightliner/base/text.h"
 #include "freightliner/cli/exit_codes.h"
 #include "freightliner/runtime/temporary_file.h"
 
@@ -19,10 +21,21 @@ Status save_picture(const ReportView& view, const std::string& path) {
   return runtime::save_file(cleanups, path, [&](const auto& sink) { return sink(render_report_svg(view)); });
 }
 
+// The picture is written in the place of what is there, which must not be what was read.
+Status check_picture(const std::string& path, const std::string& report) {
+  if (!is_same_file(path, report)) return {};
+  return fail(ErrorCode::kUsage,
+              fmt::format("--svg: {} is a report that is read: name another", printable(path, 4096)));
+}
+
 Result<std::string> show_reports(const Settings& settings, const std::vector<std::string>& operands, bool unicode) {
   if (operands.size() != 1) {
     return fail(ErrorCode::kUsage, fmt::format("report takes FILE, and {} {} given", operands.size(),
                                                operands.size() == 1 ? "was" : "were"));
+  }
+  if (settings.has("svg")) {
+    FL_CHECK(check_picture(settings.text("svg"), operands.front()));
+    if (settings.has("compare")) FL_CHECK(check_picture(settings.text("svg"), settings.text("compare")));
   }
   FL_TRY(const replicate::ReportSummary report, replicate::read_report_summary(operands.front()));
   std::optional<replicate::ReportSummary> old;

@@ -135,6 +135,9 @@ Status check_digests(const Settings& settings, const CopyOrder& request) {
 
 // What is kept of a copy are its uploads.
 Status parse_checkpoint(const Settings& settings, CopyRequest& request) {
+  FL_CHECK(require_place(settings, "checkpoint"));
+  FL_CHECK(require_apart(settings, "report", "checkpoint"));
+  FL_CHECK(require_apart(settings, "metrics-file", "checkpoint"));
   request.checkpoint = settings.text("checkpoint");
   if (request.checkpoint.empty() || request.destination.kind == transport::TransportKind::kDocker) return {};
   return usage_at(settings, "checkpoint", "a copy keeps uploads to a registry in it, and DST is none: leave it out");

@@ -1,33 +1,12 @@
 #include "cli/monitor_request.h"
 
-#include <fmt/format.h>
-
-#include <system_error>
-
 #include "cli/run_request.h"
-#include "freightliner/base/text.h"
 
 namespace freightliner::cli {
-namespace {
-
-Status check_place(const Settings& settings, std::string_view option) {
-  if (!settings.has(option)) return {};
-  std::error_code error;
-  const std::filesystem::path path = settings.text(option);
-  if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error)) {
-    return usage_at(settings, option,
-                    fmt::format("{} is not a regular file: name another", printable(path.string(), 4096)));
-  }
-  const std::filesystem::path directory = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  if (std::filesystem::is_directory(directory, error)) return {};
-  return usage_at(settings, option, fmt::format("there is no directory {}", printable(directory.string(), 4096)));
-}
-
-}  // namespace
-
 Result<MonitorRequest> read_monitor_request(const Settings& settings) {
-  FL_CHECK(check_place(settings, "report"));
-  FL_CHECK(check_place(settings, "metrics-file"));
+  FL_CHECK(require_place(settings, "report"));
+  FL_CHECK(require_place(settings, "metrics-file"));
+  FL_CHECK(require_apart(settings, "metrics-file", "report"));
   MonitorRequest request{.stats = settings.on("stats"),
                          .report_interval = settings.duration("report-interval"),
                          .report = settings.text("report"),

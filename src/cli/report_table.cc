@@ -19,10 +19,16 @@ using replicate::ReportSummary;
 constexpr std::size_t kMaxName = 512;
 constexpr std::size_t kMostEvents = 20;
 
+// A batch has a source alone: its lines have the destinations.
+std::string way_of(const ReportSummary& report, bool unicode) {
+  const std::string source = printable(report.source, kMaxName);
+  if (report.destination.empty()) return source;
+  return fmt::format("{} {} {}", source, unicode ? "→" : "->", printable(report.destination, kMaxName));
+}
+
 std::string head_of(const ReportSummary& report, std::string_view prefix, bool unicode) {
   std::string text =
-      fmt::format("{}{} {} {}{}, begun {}\n", prefix, printable(report.source, kMaxName), unicode ? "→" : "->",
-                  printable(report.destination, kMaxName), report.dry_run ? ", dry run" : "",
+      fmt::format("{}{}{}, begun {}\n", prefix, way_of(report, unicode), report.dry_run ? ", dry run" : "",
                   report.started.empty() ? "-" : printable(report.started, 64));
   if (!report.error_class.empty() || !report.error.empty()) {
     text += fmt::format("{}stopped: {}: {}\n", prefix, printable(report.error_class, 64),

@@ -23,7 +23,10 @@ void note_gaps(const ReportSummary& report, std::string_view whose, std::vector<
 }
 
 std::string run_text(const ReportSummary& report, std::string_view prefix) {
-  return fmt::format("{}{} → {}, {}, {}, {}", prefix, printable(report.source, 60), printable(report.destination, 60),
+  // A batch has a source alone: its lines have the destinations.
+  const std::string destination =
+      report.destination.empty() ? std::string() : " → " + printable(report.destination, 60);
+  return fmt::format("{}{}{}, {}, {}, {}", prefix, printable(report.source, 60), destination,
                      printable(report.started, 40),
                      figure_text(report.figure("duration_ms"), FigureUnit::kMilliseconds),
                      figure_text(report.figure("performance.bytes_copied"), FigureUnit::kBytes));

@@ -32,6 +32,35 @@ Status require_file(const Settings& settings, std::string_view option, const fs:
   return {};
 }
 
+Status require_place(const Settings& settings, std::string_view option) {
+  if (!settings.has(option)) return {};
+  std::error_code error;
+  const fs::path path = settings.text(option);
+  if (fs::exists(path, error) && !fs::is_regular_file(path, error)) {
+    return usage_at(settings, option,
+                    fmt::format("{} is not a regular file: name another", printable(path.string(), 4096)));
+  }
+  const fs::path directory = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  if (fs::is_directory(directory, error)) return {};
+  return usage_at(settings, option, fmt::format("there is no directory {}", printable(directory.string(), 4096)));
+}
+
+bool is_same_file(const fs::path& one, const fs::path& other) {
+  std::error_code error;
+  if (fs::equivalent(one, other, error)) return true;
+  // Neither may be there yet.
+  const fs::path first = fs::weakly_canonical(fs::absolute(one, error), error);
+  return !first.empty() && first == fs::weakly_canonical(fs::absolute(other, error), error);
+}
+
+Status require_apart(const Settings& settings, std::string_view option, std::string_view other) {
+  if (!settings.has(option) || !settings.has(other)) return {};
+  if (!is_same_file(settings.text(option), settings.text(other))) return {};
+  return usage_at(
+      settings, option,
+      fmt::format("{} is the file of --{}, too: name another", printable(settings.text(option), 4096), other));
+}
+
 std::size_t default_jobs(unsigned processors) noexcept {
   return std::clamp(2 * processors, kMinimumDefaultJobs, kMaximumDefaultJobs);
 }

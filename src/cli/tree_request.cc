@@ -133,6 +133,9 @@ Status parse_run(const Settings& settings, replicate::PatternCache& patterns, Tr
   }
   FL_TRY(request.options.max_deletes, at(settings, "max-deletes", parse_delete_limit(settings.text("max-deletes"))));
   request.options.fail_fast = settings.on("fail-fast");
+  FL_CHECK(require_place(settings, "checkpoint"));
+  FL_CHECK(require_apart(settings, "report", "checkpoint"));
+  FL_CHECK(require_apart(settings, "metrics-file", "checkpoint"));
   request.checkpoint = settings.text("checkpoint");
   request.checkpoint_ttl = settings.duration("checkpoint-ttl");
   request.lock = settings.text("lock");

@@ -158,6 +158,8 @@ class Report(TreeCase):
             self.old.write_bytes(spoilt)
             self.refuse(USAGE, "report", self.old, words=("old.json", words))
             self.refuse(USAGE, "report", self.report, "--compare", self.old, words=("old.json", words))
+        self.refuse(USAGE, "report", self.report, "--svg", self.report, words=("--svg", "name another"))
+        self.refuse(USAGE, "report", self.report, "--compare", self.old, "--svg", self.old, words=("--svg", "name another"))
         self.refuse(LOCAL, "report", self.report, "--svg", self.directory, words="not a regular file")
         self.refuse(LOCAL, "report", self.report, "--svg", self.directory / "none/plot.svg", words="create it first")
         self.assertFalse(self.svg.exists())

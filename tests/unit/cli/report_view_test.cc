@@ -16,6 +16,7 @@ using replicate::kNoFigure;
 using replicate::ReportSummary;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 /// What an early version wrote.
 ReportSummary early() {
@@ -112,6 +113,14 @@ TEST(ReportView, OneReport) {
 TEST(ReportView, PlainTerminalsGetAscii) {
   const ReportSummary report = whole();
   for (const char c : render_report_text({.report = report}, false)) EXPECT_TRUE(c == '\n' || (c >= 0x20 && c < 0x7F));
+}
+
+TEST(ReportView, ABatchHasNoDestination) {
+  ReportSummary report = whole();
+  report.source = "--batch requests.jsonl";
+  report.destination.clear();
+  EXPECT_THAT(render_report_text({.report = report}, true), StartsWith("--batch requests.jsonl, begun 2026-01-31T"));
+  EXPECT_THAT(render_report_svg({.report = report}), HasSubstr("--batch requests.jsonl, 2026-01-31T"));
 }
 
 TEST(ReportView, AnEarlyReportSaysWhatItLacks) {
