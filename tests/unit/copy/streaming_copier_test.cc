@@ -155,7 +155,7 @@ class StreamingCopierTest : public ::testing::Test {
   io::BufferPool buffers_;
   test::ManualClock clock_;
   runtime::MemoryGovernor memory_{
-      buffers_, clock_, {.budget = {64 * kMiB, runtime::BudgetSource::kOption}, .interval = {}}};
+      buffers_, clock_, {.budget = {4 * kGiB, runtime::BudgetSource::kOption}, .interval = {}}};
   BandwidthLimiter bandwidth_{clock_, std::nullopt, {}};
   runtime::Progress progress_;
   runtime::PerformanceMonitor monitor_;
