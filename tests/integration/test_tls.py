@@ -84,8 +84,8 @@ class SharedSessions(TlsCase):
                 self.assertGreater(server.connections, 1)
                 self.assertLessEqual(server.connections, 2 * 6)
                 self.assertGreater(len(server.journal), 3 * server.connections)
-                # The first request, for the tag, is answered before any worker begins.
-                self.assertEqual(server.resumed, server.connections - 1)
+                # Those that begin at the same moment may find that TLS 1.3's ticket has not come yet.
+                self.assertGreaterEqual(server.resumed, server.connections // 2)
 
 
 class BadCertificates(TlsCase):
