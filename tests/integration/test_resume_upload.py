@@ -269,7 +269,8 @@ class DockerRegistry(ResumeCase):
         self.rerun(destination, *options)
         self.assert_whole(destination, "team/app", "v1", self.image)
         asked = [request.status for request in destination.requests(method="GET", path=SESSION)]
-        self.assertEqual(asked, [204])
+        # Where the config's mount has shown by then that mounts tell, one for the layer brings a session that is cancelled.
+        self.assertIn(asked, ([204], [204, 204]))
         patches = destination.requests(method="PATCH", status=202)
         self.assertEqual(len(patches), -(-(self.size - 2 * MIB) // MIB), "the first two are not sent again")
         self.assertEqual(destination.uploads_left(), [])
