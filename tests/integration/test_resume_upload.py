@@ -256,7 +256,7 @@ class DockerRegistry(ResumeCase):
     def test_chunks_go_on(self):
         """With buffers as large as the chunks each PATCH goes out at once, and the kill meets the pause between two."""
         destination = self.registry()
-        options = ("--chunk-size", "1MiB", "--buffer-size", "1MiB")
+        options = ("--chunk-size", "1MiB", "--buffer-size", "1MiB", "--jobs", "1")  # one after the other: so are the requests
         self.source.rule("GET", self.layer["digest"], faults.Stall(3 * MIB + 1000))
         run = self.program.start(*self.command(destination, *options))
 
@@ -270,7 +270,7 @@ class DockerRegistry(ResumeCase):
         self.assert_whole(destination, "team/app", "v1", self.image)
         asked = [request.status for request in destination.requests(method="GET", path=SESSION)]
         # Where the config's mount has shown by then that mounts tell, one for the layer brings a session that is cancelled.
-        self.assertIn(asked, ([204], [204, 204]))
+        self.assertEqual(asked, [204])
         patches = destination.requests(method="PATCH", status=202)
         self.assertEqual(len(patches), -(-(self.size - 2 * MIB) // MIB), "the first two are not sent again")
         self.assertEqual(destination.uploads_left(), [])

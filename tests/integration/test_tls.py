@@ -84,7 +84,10 @@ class SharedSessions(TlsCase):
                 self.assertGreater(server.connections, 1)
                 self.assertLessEqual(server.connections, 2 * 6)
                 self.assertGreater(len(server.journal), 3 * server.connections)
-                # Those that begin at the same moment may find that TLS 1.3's ticket has not come yet.
+                # The first request, for the tag, is answered before any worker begins. With TLS 1.3, where each connection
+                # brings new tickets that take the place of the old, one that begins meanwhile may go without.
+                if version == ssl.TLSVersion.TLSv1_2:
+                    self.assertEqual(server.resumed, server.connections - 1)
                 self.assertGreaterEqual(server.resumed, server.connections // 2)
 
 
