@@ -49,6 +49,11 @@ class Outlet {
       throw std::runtime_error("can't connect to the sink");
     }
   }
+  /// Hashes and sends `piece` bytes at a time.
+  void take_by(ByteSpan bytes, std::size_t piece) {
+    for (std::size_t done = 0; done < bytes.size(); done += piece)
+      take(bytes.subspan(done, std::min(piece, bytes.size() - done)));
+  }
   void take(ByteSpan bytes) {
     hasher_.update(bytes);
     while (!bytes.empty()) {
@@ -119,14 +124,14 @@ void read_as_product(const Job& job) {
   }
 }
 
-void read_plainly(const Job& job, std::size_t buffer_size, int advice) {
+void read_plainly(const Job& job, std::size_t buffer_size, int advice, std::size_t piece) {
   const io::UniqueFd file = open_file(job);
   posix_fadvise(file.get(), 0, 0, advice);
   Outlet outlet(job.sink_port);
   std::vector<std::byte> buffer(buffer_size);
   ssize_t count = 0;
   while ((count = read(file.get(), buffer.data(), buffer.size())) > 0) {
-    outlet.take({buffer.data(), static_cast<std::size_t>(count)});
+    outlet.take_by({buffer.data(), static_cast<std::size_t>(count)}, piece);
   }
 }
 
@@ -141,9 +146,7 @@ void read_mapped(const Job& job, std::size_t window) {
     void* mapped = mmap(nullptr, length, PROT_READ, MAP_SHARED, file.get(), static_cast<off_t>(offset));
     if (mapped == MAP_FAILED) throw std::runtime_error("can't map the file");
     madvise(mapped, length, MADV_SEQUENTIAL);
-    const ByteSpan bytes(static_cast<const std::byte*>(mapped), length);
-    for (std::size_t done = 0; done < length; done += kPiece)
-      outlet.take(bytes.subspan(done, std::min(kPiece, length - done)));
+    outlet.take_by({static_cast<const std::byte*>(mapped), length}, kPiece);
     munmap(mapped, length);
   }
 }
@@ -156,7 +159,8 @@ struct Cost {
 
 struct Variant {
   std::string name;
-  bool within_bounds;  ///< memory does not grow with the blob, and a file that is cut does not end the program
+  bool comparable;  ///< sends by 64 KiB as the product does, memory does not grow with the blob, and a cut file is an
+                    ///< error
   std::function<void(const Job&)> run;
   std::vector<Cost> warm = {};
   std::vector<Cost> cold = {};
@@ -166,12 +170,15 @@ std::vector<Variant> make_variants() {
   std::vector<Variant> variants;
   variants.push_back({"freightliner, 64 KiB x 10", true, read_as_product});
   const auto add_read = [&](std::size_t kib, std::string_view hint, int advice) {
-    variants.push_back({fmt::format("read, {} KiB, {}", kib, hint), true,
-                        [=](const Job& job) { read_plainly(job, kib * kKiB, advice); }});
+    variants.push_back({fmt::format("read, {} KiB, {}", kib, hint), kib == 64,
+                        [=](const Job& job) { read_plainly(job, kib * kKiB, advice, kib * kKiB); }});
   };
   for (const std::size_t kib : {64, 256, 1024}) add_read(kib, "no hint", POSIX_FADV_NORMAL);
   for (const std::size_t kib : {64, 256, 1024}) add_read(kib, "SEQUENTIAL", POSIX_FADV_SEQUENTIAL);
   for (const std::size_t kib : {64, 256, 1024}) add_read(kib, "WILLNEED", POSIX_FADV_WILLNEED);
+  // Whether it is the large read that counts, or what follows it: hashed and sent by 64 KiB, as the product's chunks.
+  variants.push_back({"read, 1024 KiB, sent by 64", true,
+                      [](const Job& job) { read_plainly(job, kMiB, POSIX_FADV_SEQUENTIAL, 64 * kKiB); }});
   variants.push_back({"mapped whole", false, [](const Job& job) { read_mapped(job, 0); }});
   variants.push_back({"mapped by 8 MiB", false, [](const Job& job) { read_mapped(job, 8 * kMiB); }});
   return variants;
@@ -240,9 +247,10 @@ void print_costs(Figures& figures, const std::vector<Variant>& variants, std::ui
     fmt::print("{:<26} {:>10.2f} {:>7.2f} {:>8.2f} | {:>10.2f} {:>7.2f} {:>8.2f} | {:>8.1f}\n", variant.name,
                warm.cpu_seconds / gib, warm.cpu_seconds / product, warm.wall_seconds / gib, cold.cpu_seconds / gib,
                cold.cpu_seconds / product_cold, cold.wall_seconds / gib, warm.rss_mib);
-    if (variant.within_bounds) best = std::min(best, warm.cpu_seconds);
+    if (variant.comparable) best = std::min(best, warm.cpu_seconds);
   }
-  figures.at_most("CPU of the product's read / of the best other one, warm", product / best, "x", max_ratio);
+  figures.at_most("CPU of the product's read / of the best other one that sends by 64 KiB, warm", product / best, "x",
+                  max_ratio);
 }
 
 }  // namespace
@@ -255,7 +263,7 @@ int main(int argc, char** argv) {
   std::string directory = "/var/tmp";
   std::uint64_t mib = 1024;
   int rounds = 5;
-  double max_ratio = 1.25;
+  double max_ratio = 1.15;
   app.add_option("--directory", directory, "where the file of the test is made, and removed");
   app.add_option("--mib", mib, "its size");
   app.add_option("--rounds", rounds, "rounds; the median counts");
