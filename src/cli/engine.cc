@@ -1,7 +1,6 @@
 #include "cli/engine.h"
 
 #include <algorithm>
-#include <thread>
 
 #include "cli/defaults.h"
 #include "cli/registry_clients.h"
@@ -9,6 +8,10 @@
 
 namespace freightliner::cli {
 namespace {
+
+// A registry in the same data centre answers a small request in 1 or 2 ms: more connections than jobs only stand in
+// each other's way there. From here on the time is spent on the way, or in a store behind the registry.
+constexpr std::chrono::milliseconds kSlow{5};
 
 http::GovernorOptions governor_options(const RunRequest& request) {
   http::GovernorOptions options;
@@ -26,13 +29,10 @@ runtime::MemoryGovernor::Options memory_options(const RunRequest& request) {
 
 }  // namespace
 
-// Small requests are limited by the hosts, not by the processors.
 Workforce many_images_workforce(const RunRequest& request, bool same_host) noexcept {
-  const std::size_t eager = std::max(request.jobs, default_jobs(std::thread::hardware_concurrency()));
   const std::size_t connections = same_host ? request.jobs_per_host / 2 : request.jobs_per_host;
-  // One is the feeding thread's own, which may ask for lists.
-  const std::size_t most = connections > 1 ? connections - 1 : 1;
-  return {std::min(eager, most), most};
+  const std::size_t most = std::max<std::size_t>(connections, 1);
+  return {std::min(request.jobs, most), most};
 }
 
 class Engine::Impl {
@@ -62,7 +62,9 @@ class Engine::Impl {
                  }),
         own_session(request.session, caches, services.log),
         tuner({.chunks = kChunksPerQueue}),
-        workers({.eager = workforce.eager, .most = workforce.most}),
+        workers({.eager = workforce.eager,
+                 .most = workforce.most,
+                 .others_are_slow = [this] { return governor.answer_time() >= kSlow; }}),
         copy_services({.workers = workers,
                        .sessions = sessions,
                        .helpers = request.jobs - 1,

@@ -25,13 +25,14 @@ struct RunServices {
   registry::UploadJournal* uploads = nullptr;  ///< of uploads; nullptr: a kill loses what was under way
 };
 
-/// How many threads a run may have. Eager ones start with the first work, further ones as they pay.
+/// How many threads a run may have. Eager ones start with the first work, further ones where hosts are slow to answer.
 struct Workforce {
   std::size_t eager = 1;
   std::size_t most = 1;
 };
 
-/// That of a run over many images: a worker has one connection to each side, and so two to a host that is both.
+/// That of a run over many images: a worker for each job, and more, as --jobs-per-host allows, for small requests. A
+/// worker has one connection to each side, and so two to a host that is both.
 Workforce many_images_workforce(const RunRequest& request, bool same_host) noexcept;
 
 /// The object graph of one run: clients, sessions, buffers, workers, copier. Built in the order in which it is needed,

@@ -337,7 +337,7 @@ constexpr OptionSpec kOptions[] = {
      .maximum = 256,
      .default_value = "64",
      .help =
-         "How many small requests, and connections, to one host there may be at the same time. More than a few are "
+         "How many small requests, and connections, to one host there may be at the same time. More than --jobs are "
          "opened only where answers are slow; the number is halved where a host answers 429 or 503, and grows back."},
     {.name = "requests-per-second",
      .value_name = "HOST=N",

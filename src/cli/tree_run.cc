@@ -34,7 +34,6 @@ class TreeEngine {
   }
   ImageTree& source() noexcept { return *source_; }
   ImageTree& destination() noexcept { return *destination_; }
-  http::Session& own_session() noexcept { return engine_.own_session(); }
 
  private:
   std::unique_ptr<ImageTree> open_source(const transport::TreeName& name) {
@@ -94,18 +93,16 @@ TreeReport replicate_tree(const TreeRequest& request, const RunServices& service
   RunServices with_journal = services;
   with_journal.uploads = state->checkpoint.get();
   TreeEngine engine(request, with_journal, !request.options.copy.dry_run, stop);
-  http::Caller caller{engine.own_session(), stop};
   const replicate::TreeReplicator replicator(engine.tree_services(state->checkpoint.get()));
-  return replicator.run(caller, engine.source(), engine.destination(), request.options);
+  return replicator.run(stop, engine.source(), engine.destination(), request.options);
 }
 
 TreeReport check_tree(const TreeRequest& request, const RunServices& services, const std::stop_token& stop) {
   TreeEngine engine(request, services, false, stop);
-  http::Caller caller{engine.own_session(), stop};
   const replicate::TreeChecker checker(engine.tree_services(nullptr));
   const replicate::CheckOptions options{
       .selection = request.options.selection, .fail_on_empty = request.options.fail_on_empty, .deep = request.deep};
-  return checker.run(caller, engine.source(), engine.destination(), options);
+  return checker.run(stop, engine.source(), engine.destination(), options);
 }
 
 int exit_code(const TreeReport& report, const Interruption& interruption) noexcept {

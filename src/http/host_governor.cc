@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -13,6 +14,21 @@ namespace {
 bool is_throttled(int status) noexcept {
   return status == 429 || status == 503;
 }
+
+/// The last answers of one host.
+class AnswerTimes {
+ public:
+  void add(TimePoint::duration time) { last_[next_++ % last_.size()] = time; }
+  TimePoint::duration shortest() const {
+    const auto end = last_.begin() + static_cast<std::ptrdiff_t>(std::min(next_, last_.size()));
+    return next_ == 0 ? TimePoint::duration::zero() : *std::min_element(last_.begin(), end);
+  }
+
+ private:
+  // Enough that one of them had no other request in its way, few enough that a quick refusal at the start is forgotten.
+  std::array<TimePoint::duration, 32> last_{};
+  std::size_t next_ = 0;
+};
 
 /// What is known of one host.
 struct Host {
@@ -27,6 +43,7 @@ struct Host {
   TimePoint rests_until{};
   std::uint64_t requests = 0;
   std::uint64_t throttled = 0;
+  AnswerTimes answers;
   runtime::WaitStatistics waits;  // but for a free place among those in flight
 };
 
@@ -75,9 +92,12 @@ class HostGovernor::Impl {
     host.open_again = std::max(host.open_again, clock_.now() + duration);
   }
 
-  void answered(const std::string& name, std::size_t generation, int status) {
+  TimePoint now() const { return clock_.now(); }
+
+  void answered(const std::string& name, std::size_t generation, TimePoint start, int status) {
     const std::lock_guard lock(mutex_);
     Host& host = at(name);
+    host.answers.add(clock_.now() - start);
     if (status < 500 || status == 501) revive(host, name);
     if (is_throttled(status)) {
       ++host.throttled;
@@ -112,6 +132,13 @@ class HostGovernor::Impl {
     if (patient) host.open_again = std::max(host.open_again, host.rests_until);
     log_.warn("{} failed {} requests in a row in spite of all retries: it is {} for {}", name, host.given_up,
               patient ? "let rest" : "not asked again", format_duration(rest));
+  }
+
+  TimePoint::duration answer_time() const {
+    const std::lock_guard lock(mutex_);
+    TimePoint::duration longest{};
+    for (const auto& [name, host] : hosts_) longest = std::max(longest, host.answers.shortest());
+    return longest;
   }
 
   std::vector<runtime::HostStatistics> statistics() const {
@@ -198,17 +225,18 @@ HostGovernor::~HostGovernor() = default;
 HostGovernor::Permit::Permit(Permit&& other) noexcept
     : governor_(std::exchange(other.governor_, nullptr)),
       host_(std::move(other.host_)),
-      generation_(other.generation_) {}
+      generation_(other.generation_),
+      start_(other.start_) {}
 HostGovernor::Permit::~Permit() {
   if (governor_ != nullptr) governor_->impl_->leave(host_);
 }
 void HostGovernor::Permit::answered(int status) {
-  governor_->impl_->answered(host_, generation_, status);
+  governor_->impl_->answered(host_, generation_, start_, status);
 }
 
 Result<HostGovernor::Permit> HostGovernor::enter(const std::string& host, const std::stop_token& stop) {
   FL_TRY(const std::size_t generation, impl_->enter(host, stop));
-  return Permit(*this, host, generation);
+  return Permit(*this, host, generation, impl_->now());
 }
 Status HostGovernor::wait_until_open(const std::string& host, const std::stop_token& stop) {
   return impl_->wait_until_open(host, stop);
@@ -218,6 +246,9 @@ void HostGovernor::pause(const std::string& host, Duration duration) {
 }
 void HostGovernor::gave_up(const std::string& host) {
   impl_->gave_up(host);
+}
+TimePoint::duration HostGovernor::answer_time() const {
+  return impl_->answer_time();
 }
 std::vector<runtime::HostStatistics> HostGovernor::statistics() const {
   return impl_->statistics();

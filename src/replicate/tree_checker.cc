@@ -6,6 +6,7 @@
 #include "replicate/discovery.h"
 #include "replicate/listing_queue.h"
 #include "replicate/result_book.h"
+#include "replicate/worker_call.h"
 
 namespace freightliner::replicate {
 namespace {
@@ -48,23 +49,24 @@ class ClosureCheck {
 /// One comparison from beginning to end, in the thread that feeds the workers.
 class CheckRun {
  public:
-  CheckRun(const TreeServices& services, http::Caller& caller, ImageTree& source, ImageTree& destination,
+  CheckRun(const TreeServices& services, const std::stop_token& stop, ImageTree& source, ImageTree& destination,
            const CheckOptions& options)
       : services_(services),
-        caller_(caller),
+        stop_(stop),
         source_(source),
         destination_(destination),
         options_(options),
         book_(services) {}
 
   Status execute() {
-    FL_TRY(const Discovery discovery, discover(services_, caller_, {source_, destination_}, options_.selection));
+    FL_TRY(const Discovery discovery, call_in_worker(services_, stop_, [&](http::Caller& caller) {
+             return discover(services_, caller, {source_, destination_}, options_.selection);
+           }));
     book_.add_skipped_repositories(discovery.skipped);
     compare_all(discovery);
     services_.workers.wait_idle();
-    if (caller_.stop.stop_requested()) return fail(ErrorCode::kCancelled, "stopped");
-    FL_TRY(const auto abandoned, find_abandoned(caller_, destination_, options_.selection, discovery));
-    for (const std::string& repository : abandoned) FL_CHECK(add_abandoned(repository));
+    if (stop_.stop_requested()) return fail(ErrorCode::kCancelled, "stopped");
+    FL_CHECK(call_in_worker(services_, stop_, [&](http::Caller& caller) { return add_abandoned(caller, discovery); }));
     if (options_.fail_on_empty && selected_ == 0 && !book_.has_failures()) {
       return fail(ErrorCode::kNotFound, "no tag is selected, and --fail-on-empty is set: look at the filters");
     }
@@ -79,8 +81,8 @@ class CheckRun {
   void compare_all(const Discovery& discovery) {
     const ListingPlaces places{source_, destination_, options_.selection, discovery.explicitly};
     services_.progress.repositories_total.fetch_add(discovery.repositories.size(), std::memory_order_relaxed);
-    ListingQueue queue(services_, places, caller_.stop, discovery.repositories);
-    while (!caller_.stop.stop_requested()) {
+    ListingQueue queue(services_, places, stop_, discovery.repositories);
+    while (!stop_.stop_requested()) {
       auto item = queue.next();
       if (!item) return;
       if (!item->listing) {
@@ -97,14 +99,14 @@ class CheckRun {
 
   void feed(const Listing& listing) {
     for (std::size_t i = 0; i < listing->selected.size(); ++i) {
-      if (caller_.stop.stop_requested()) return;
+      if (stop_.stop_requested()) return;
       const std::string& tag = listing->selected[i];
       if (listing->destination_tags && !listing->destination_has(tag)) {
         book_.add({.repository = listing->names, .tag = tag, .outcome = Outcome::kMissing, .reason = Reason::kNew});
         continue;
       }
       services_.workers.feed([this, listing, i](std::size_t worker) {
-        http::Caller mine{services_.sessions.of(worker), caller_.stop};
+        http::Caller mine{services_.sessions.of(worker), stop_};
         const std::string& name = listing->selected[i];
         const TimePoint start = services_.clock.now();
         auto result = compare(mine, *listing, name);
@@ -169,8 +171,14 @@ class CheckRun {
     }
   }
 
-  Status add_abandoned(const std::string& repository) {
-    FL_TRY(const auto tags, destination_.tags(caller_, repository));
+  Status add_abandoned(http::Caller& caller, const Discovery& discovery) {
+    FL_TRY(const auto abandoned, find_abandoned(caller, destination_, options_.selection, discovery));
+    for (const std::string& repository : abandoned) FL_CHECK(add_repository(caller, repository));
+    return {};
+  }
+
+  Status add_repository(http::Caller& caller, const std::string& repository) {
+    FL_TRY(const auto tags, destination_.tags(caller, repository));
     if (!tags) return {};
     RepositoryListing listing;
     listing.names = std::make_shared<const RepositoryPair>(RepositoryPair{{}, repository});
@@ -181,7 +189,7 @@ class CheckRun {
   }
 
   const TreeServices& services_;
-  http::Caller& caller_;
+  const std::stop_token& stop_;
   ImageTree& source_;
   ImageTree& destination_;
   const CheckOptions& options_;
@@ -191,7 +199,7 @@ class CheckRun {
 
 }  // namespace
 
-TreeReport TreeChecker::run(http::Caller& caller, ImageTree& source, ImageTree& destination,
+TreeReport TreeChecker::run(const std::stop_token& stop, ImageTree& source, ImageTree& destination,
                             const CheckOptions& options) const {
   TreeReport report;
   report.source = source.name().to_string();
@@ -199,7 +207,7 @@ TreeReport TreeChecker::run(http::Caller& caller, ImageTree& source, ImageTree& 
   report.dry_run = true;
   report.started = services_.clock.wall_time();
   const TimePoint start = services_.clock.now();
-  CheckRun check(services_, caller, source, destination, options);
+  CheckRun check(services_, stop, source, destination, options);
   const Status done = check.execute();
   services_.workers.wait_idle();
   if (!done) report.error = done.error();

@@ -9,6 +9,7 @@
 #include "replicate/pruner.h"
 #include "replicate/reference_copy.h"
 #include "replicate/result_book.h"
+#include "replicate/worker_call.h"
 
 namespace freightliner::replicate {
 namespace {
@@ -18,10 +19,10 @@ using transport::ImageTree;
 /// One run from beginning to end, in the thread that feeds the workers.
 class ReplicationRun {
  public:
-  ReplicationRun(const TreeServices& services, http::Caller& caller, ImageTree& source, ImageTree& destination,
+  ReplicationRun(const TreeServices& services, const std::stop_token& stop, ImageTree& source, ImageTree& destination,
                  const TreeOptions& options)
       : services_(services),
-        caller_(caller),
+        stop_(stop),
         options_(options),
         places_{source, destination, options},
         book_(services),
@@ -33,7 +34,7 @@ class ReplicationRun {
     } else {
       FL_CHECK(copy_tree());
     }
-    if (caller_.stop.stop_requested()) return fail(ErrorCode::kCancelled, "stopped");
+    if (stop_.stop_requested()) return fail(ErrorCode::kCancelled, "stopped");
     if (options_.fail_on_empty && selected_ == 0 && !book_.has_failures()) {
       return fail(ErrorCode::kNotFound, "no tag is selected, and --fail-on-empty is set: look at the filters");
     }
@@ -49,23 +50,24 @@ class ReplicationRun {
   Status copy_tree() {
     // While the source tells what it has, a worker finds out how the destination speaks.
     services_.workers.submit([this](std::size_t worker) {
-      http::Caller mine{services_.sessions.of(worker), caller_.stop};
+      http::Caller mine{services_.sessions.of(worker), stop_};
       places_.destination.greet(mine);
     });
-    FL_TRY(const Discovery discovery,
-           discover(services_, caller_, {places_.source, places_.destination}, options_.selection));
+    FL_TRY(const Discovery discovery, call_in_worker(services_, stop_, [&](http::Caller& caller) {
+             return discover(services_, caller, {places_.source, places_.destination}, options_.selection);
+           }));
     book_.add_skipped_repositories(discovery.skipped);
     copy_repositories(discovery.repositories, discovery.explicitly);
     services_.workers.wait_idle();
     if (selected_ == 0) services_.log.warn("no tag is selected: nothing to copy");
-    if (!options_.delete_extra || caller_.stop.stop_requested() || is_over()) return {};
-    return prune(discovery);
+    if (!options_.delete_extra || stop_.stop_requested() || is_over()) return {};
+    return call_in_worker(services_, stop_, [&](http::Caller& caller) { return prune(caller, discovery); });
   }
 
   void copy_repositories(const std::vector<Names>& repositories, bool must_exist) {
     const ListingPlaces listing_places{places_.source, places_.destination, options_.selection, must_exist};
     services_.progress.repositories_total.fetch_add(repositories.size(), std::memory_order_relaxed);
-    ListingQueue queue(services_, listing_places, caller_.stop, repositories);
+    ListingQueue queue(services_, listing_places, stop_, repositories);
     while (!is_over()) {
       auto item = queue.next();
       if (!item) return;
@@ -89,7 +91,7 @@ class ReplicationRun {
       }
       services_.workers.feed([this, listing, i](std::size_t worker) {
         if (is_over()) return;
-        http::Caller mine{services_.sessions.of(worker), caller_.stop};
+        http::Caller mine{services_.sessions.of(worker), stop_};
         copy_reference(mine, services_, places_, *listing, listing->selected[i], book_);
       });
     }
@@ -122,23 +124,23 @@ class ReplicationRun {
     return {};
   }
 
-  Status prune(const Discovery& discovery) {
+  Status prune(http::Caller& caller, const Discovery& discovery) {
     if (book_.forbids_deletion()) {
       services_.log.warn("nothing is deleted: not every list could be read");
       return {};
     }
     FL_TRY(const std::vector<std::string> abandoned,
-           find_abandoned(caller_, places_.destination, options_.selection, discovery));
+           find_abandoned(caller, places_.destination, options_.selection, discovery));
     for (const std::string& repository : abandoned) {
-      FL_CHECK(pruner_.add_abandoned(caller_, repository));
+      FL_CHECK(pruner_.add_abandoned(caller, repository));
     }
-    return pruner_.run(caller_, book_);
+    return pruner_.run(caller, book_);
   }
 
-  bool is_over() const { return caller_.stop.stop_requested() || (options_.fail_fast && book_.has_failures()); }
+  bool is_over() const { return stop_.stop_requested() || (options_.fail_fast && book_.has_failures()); }
 
   const TreeServices& services_;
-  http::Caller& caller_;
+  const std::stop_token& stop_;
   const TreeOptions& options_;
   CopyPlaces places_;
   ResultBook book_;
@@ -148,7 +150,7 @@ class ReplicationRun {
 
 }  // namespace
 
-TreeReport TreeReplicator::run(http::Caller& caller, ImageTree& source, ImageTree& destination,
+TreeReport TreeReplicator::run(const std::stop_token& stop, ImageTree& source, ImageTree& destination,
                                const TreeOptions& options) const {
   TreeReport report;
   report.source = source.name().to_string();
@@ -156,7 +158,7 @@ TreeReport TreeReplicator::run(http::Caller& caller, ImageTree& source, ImageTre
   report.dry_run = options.copy.dry_run;
   report.started = services_.clock.wall_time();
   const TimePoint start = services_.clock.now();
-  ReplicationRun replication(services_, caller, source, destination, options);
+  ReplicationRun replication(services_, stop, source, destination, options);
   const Status done = replication.execute();
   services_.workers.wait_idle();
   if (!done) report.error = done.error();

@@ -53,7 +53,9 @@ class ProcessorShare {
 class WorkerPool::Impl {
  public:
   explicit Impl(WorkerPoolLimits limits)
-      : granted_(std::max<std::size_t>(limits.eager, 1)), size_(std::max(limits.most, granted_)) {
+      : granted_(std::max<std::size_t>(limits.eager, 1)),
+        size_(std::max(limits.most, granted_)),
+        others_are_slow_(std::move(limits.others_are_slow)) {
     threads_.reserve(size_);
   }
 
@@ -84,7 +86,7 @@ class WorkerPool::Impl {
     const auto is_free = [this] { return idle_ > queue_.size() || (queue_.empty() && threads_.size() < granted_); };
     while (!is_free() && !freed_.wait_for(lock, kPatience, is_free)) {
       const SteadyTime now = std::chrono::steady_clock::now();
-      if (threads_.size() < size_ && share_.share(now) < kBusyShare) {
+      if (threads_.size() < size_ && share_.share(now) < kBusyShare && (!others_are_slow_ || others_are_slow_())) {
         // As many again: the round trips of a slow start would cost more than a few threads too many.
         granted_ = std::min(size_, 2 * threads_.size());
         break;
@@ -139,6 +141,7 @@ class WorkerPool::Impl {
 
   std::size_t granted_;  // so many threads may start without a further question
   const std::size_t size_;
+  const std::function<bool()> others_are_slow_;
   std::mutex mutex_;
   std::condition_variable work_;
   std::condition_variable freed_;
@@ -151,7 +154,7 @@ class WorkerPool::Impl {
   std::vector<std::thread> threads_;
 };
 
-WorkerPool::WorkerPool(WorkerPoolLimits limits) : impl_(std::make_unique<Impl>(limits)) {}
+WorkerPool::WorkerPool(WorkerPoolLimits limits) : impl_(std::make_unique<Impl>(std::move(limits))) {}
 WorkerPool::~WorkerPool() = default;
 std::size_t WorkerPool::size() const noexcept {
   return impl_->size();

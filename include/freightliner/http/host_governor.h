@@ -50,11 +50,12 @@ class HostGovernor {
 
    private:
     friend class HostGovernor;
-    Permit(HostGovernor& governor, std::string host, std::size_t generation)
-        : governor_(&governor), host_(std::move(host)), generation_(generation) {}
+    Permit(HostGovernor& governor, std::string host, std::size_t generation, TimePoint start)
+        : governor_(&governor), host_(std::move(host)), generation_(generation), start_(start) {}
     HostGovernor* governor_;
     std::string host_;
     std::size_t generation_;  // of the limit, so that one burst of refusals halves it once
+    TimePoint start_;
   };
 
   /// Waits until a small request may go out. Errors: kCancelled when `stop` is asked for; kTemporary with
@@ -66,6 +67,9 @@ class HostGovernor {
   void pause(const std::string& host, Duration duration);
   /// A request was given up after all its retries.
   void gave_up(const std::string& host);
+  /// How long the slowest host takes to answer: of its last answers the shortest, which the load that is of our own
+  /// making says the least in. Zero until one has answered.
+  TimePoint::duration answer_time() const;
   /// Of each host that was asked so far, by name.
   std::vector<runtime::HostStatistics> statistics() const;
 

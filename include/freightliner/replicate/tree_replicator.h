@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -72,7 +73,7 @@ class TreeReplicator {
   explicit TreeReplicator(TreeServices services) : services_(std::move(services)) {}
 
   /// Never fails as such: what stopped the run stands in the report, with all that was done until then.
-  TreeReport run(http::Caller& caller, transport::ImageTree& source, transport::ImageTree& destination,
+  TreeReport run(const std::stop_token& stop, transport::ImageTree& source, transport::ImageTree& destination,
                  const TreeOptions& options) const;
 
  private:
@@ -92,7 +93,7 @@ class TreeChecker {
  public:
   explicit TreeChecker(TreeServices services) : services_(std::move(services)) {}
 
-  TreeReport run(http::Caller& caller, transport::ImageTree& source, transport::ImageTree& destination,
+  TreeReport run(const std::stop_token& stop, transport::ImageTree& source, transport::ImageTree& destination,
                  const CheckOptions& options) const;
 
  private:

@@ -11,6 +11,9 @@ struct WorkerPoolLimits {
   std::size_t eager = 1;
   /// So many there may be where the work mostly waits for others (see WorkerPool::feed()); at least `eager`.
   std::size_t most = 1;
+  /// Whether those others take so long to answer that more threads than `eager` pay; none: they do. Asked by feed()
+  /// under the pool's lock: it is quick, and calls nothing of the pool.
+  std::function<bool()> others_are_slow = {};
 };
 
 /// Threads that run tasks in the order they were submitted. A task is told which worker runs it, so that what belongs
@@ -35,8 +38,8 @@ class WorkerPool {
   void submit_first(Task task);
   /// Waits until a worker is free, then submits: a feeder of many tasks never has more than a few of them queued.
   /// Beyond the eager threads as many again are allowed where nobody became free for a millisecond while this process
-  /// used less than a quarter of one processor: then the workers wait for somebody else, and further ones pay; where
-  /// the processor is what is short, they would not. Never from a task.
+  /// used less than a quarter of one processor, and the others are slow: then the workers wait for somebody else, and
+  /// further ones pay; where the processor is what is short, here or there, they would not. Never from a task.
   void feed(Task task);
   /// Waits until no task is queued or running. Never from a task: it would wait for itself.
   void wait_idle();

@@ -42,6 +42,25 @@ TEST(HostGovernor, CountsRequestsRefusalsAndWaits) {
   EXPECT_EQ(statistics[1].waits.count, 0U);
 }
 
+TEST(HostGovernor, TellsTheShortestOfTheLastAnswersOfTheSlowestHost) {
+  test::ManualClock clock;
+  HostGovernor governor(clock);
+  const auto ask = [&](const std::string& host, int milliseconds) {
+    auto permit = governor.enter(host, {});
+    clock.advance(Duration(milliseconds));
+    permit->answered(200);
+  };
+  EXPECT_EQ(governor.answer_time(), Duration(0));
+  ask("near", 1);
+  EXPECT_EQ(governor.answer_time(), Duration(1));
+  ask("far", 2);  // by what stands before it
+  ask("far", 40);
+  ask("near", 300);
+  EXPECT_EQ(governor.answer_time(), Duration(2));
+  for (int i = 0; i < 32; ++i) ask("far", 40 + i);
+  EXPECT_EQ(governor.answer_time(), Duration(40)) << "what was long ago says nothing";
+}
+
 TEST(HostGovernor, AStopEndsTheWait) {
   test::ManualClock clock;
   HostGovernor governor(clock);

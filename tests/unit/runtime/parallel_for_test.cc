@@ -41,9 +41,8 @@ TEST(ParallelFor, TasksOfABusyPoolFinishOnTheirOwn) {
   EXPECT_EQ(runs, 80);
 }
 
-TEST(WorkerPoolFeed, RunsAllAndStartsMoreThreadsWhileTheyMostlyWait) {
-  WorkerPool pool({.eager = 2, .most = 16});
-  EXPECT_EQ(pool.size(), 16U);
+/// How many workers 64 tasks that wait are given to.
+std::size_t workers_of_waiting_tasks(WorkerPool& pool) {
   std::mutex mutex;
   std::set<std::size_t> workers;
   std::atomic<int> runs{0};
@@ -59,7 +58,21 @@ TEST(WorkerPoolFeed, RunsAllAndStartsMoreThreadsWhileTheyMostlyWait) {
   }
   pool.wait_idle();
   EXPECT_EQ(runs, 64);
-  EXPECT_GT(workers.size(), 2U);
+  return workers.size();
+}
+
+TEST(WorkerPoolFeed, RunsAllAndStartsMoreThreadsWhileTheyMostlyWait) {
+  WorkerPool pool({.eager = 2, .most = 16});
+  EXPECT_EQ(pool.size(), 16U);
+  EXPECT_GT(workers_of_waiting_tasks(pool), 2U);
+}
+
+TEST(WorkerPoolFeed, StartsMoreThreadsOnlyWhereTheOthersAreSlow) {
+  bool slow = false;
+  WorkerPool pool({.eager = 2, .most = 16, .others_are_slow = [&] { return slow; }});
+  EXPECT_EQ(workers_of_waiting_tasks(pool), 2U);
+  slow = true;
+  EXPECT_GT(workers_of_waiting_tasks(pool), 2U);
 }
 
 TEST(WorkerPoolSubmitFirst, GoesBeforeWhatWaits) {
