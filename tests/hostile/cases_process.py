@@ -238,9 +238,9 @@ ROWS = [
         whole=named(*range(1, 9))),
     Row(104, "SIGTERM, SIGINT", "NEW", play=signalled, variants={"term": (signal.SIGTERM,), "int": (signal.SIGINT,)}),
     Row(105, "no space left", "LOCAL", play=injected, commands=(COPY,), variants={
-        "write": ("write", "ENOSPC", 1), "fsync": ("fsync", "ENOSPC", 1), "rename": ("rename,renameat,renameat2", "ENOSPC", 1)}),
+        "write": ("write", "ENOSPC", 1), "fsync": ("fsync", "ENOSPC", 1), "rename": ("rename,renameat,renameat2", "ENOSPC", 1)}, probed=("write",)),
     Row(105, "a limit on the size of files", "LOCAL", play=file_too_large, commands=(COPY,)),
-    Row(106, "few descriptors", "NEW", play=few_descriptors, variants=named(12, 16, 24)),
+    Row(106, "few descriptors", "NEW", play=few_descriptors, variants=named(12, 16, 24), probed=("12", "16", "24")),
     Row(107, "fsync fails", "LOCAL", play=injected, commands=(COPY,), variants={
         str(number): ("fsync", "EIO", number) for number in (1, 2)}),
     Row(108, "a directory that may not be written", "LOCAL", play=read_only, commands=(COPY,), variants=named("directory", "blobs")),

@@ -43,8 +43,6 @@ class Tags(TreeCase):
         self.assert_peak(result, 150)
         self.assertEqual(read_report(report)["totals"]["equal"], 100_001)
         self.assertLess(len(source.journal) + len(destination.journal), 20)
-        if not self.sanitized():
-            self.assertLess(result.seconds, 30)
 
     def test_heads_of_many_tags(self):
         """The same digest under thousands of tags, each asked for on both sides."""
