@@ -32,11 +32,7 @@ class Row:
     `host_wide`: the fault meets everything at that host: a tree run may end with the class itself, and its other repository is not
     judged.
 
-    `play(stage)` instead of `setup`: the case drives the program itself.
-
-    `probed`: names of variants that meet a sanitizer's own calls before any of the program's. UBSan's vptr check asks whether it may read an
-    object by writing it into a pipe: without a descriptor for that pipe, or where strace fails that write, it reports an object that
-    is sound. run.py says so and sets them apart where FREIGHTLINER_HOSTILE_VPTR is set, as ctest does for such a build."""
+    `play(stage)` instead of `setup`: the case drives the program itself."""
 
     number: int | str
     title: str
@@ -53,7 +49,6 @@ class Row:
     sessions_stay: bool = False  # the registry refuses to end them
     tag_is_its_own: bool = False  # the registry itself puts something else under the tag
     play: object = None
-    probed: tuple = ()
     max_requests: int = 150
 
     @property

@@ -17,7 +17,6 @@ from stage import Stage  # noqa: E402
 from support.case import Case  # noqa: E402
 
 WHOLE = os.environ.get("FREIGHTLINER_HOSTILE") == "whole"
-VPTR = "FREIGHTLINER_HOSTILE_VPTR" in os.environ
 
 
 def perform(case, row, command, arguments, expect):
@@ -40,9 +39,6 @@ def variants(row):
     """(name, arguments, expected class)"""
     chosen = {**row.variants, **(row.whole if WHOLE else {})}
     for name, arguments in chosen.items():
-        if VPTR and name in row.probed:
-            print(f"set apart, for UBSan's vptr check fails first: {row.number}. {row.title} {name}", file=sys.stderr)
-            continue
         expect = row.expects.get(name, row.expect)
         if row.recovers:
             yield f"{name}_once", (*arguments, 1), "NEW"
