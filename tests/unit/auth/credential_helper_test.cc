@@ -18,7 +18,6 @@
 namespace freightliner::auth {
 namespace {
 
-
 std::string contents(const std::filesystem::path& path) {
   std::ostringstream text;
   text << std::ifstream(path).rdbuf();
