@@ -133,6 +133,8 @@ def injected(stage, call, error, number):
     layout = images.write_layout(stage.old, stage.case.directory / "out", "v1")
     stage.destination_reference = f"oci:{layout}:v1"
     log = stage.case.directory / "strace.log"
+    if call == "write" and stage.case.has_sanitizer("tsan"):
+        number += 1  # its first one is a file of TSan's
     # LeakSanitizer can't work under strace.
     prefix = (*sanitized(detect_leaks=0), "strace", "-f", "-qq", "-o", log,
               "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={number}")
