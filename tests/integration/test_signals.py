@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import time
 import unittest
 
 from support import faults, images, oracle, process
@@ -79,7 +78,7 @@ class Signals(Case):
         self.destination.rule("DELETE|GET", "/uploads/", hold)
         run = self.started()
         run.send_signal(signal.SIGINT)
-        time.sleep(0.3)
+        self.assertTrue(hold.reached())
         run.send_signal(signal.SIGINT)
         result = run.wait(20)
         hold.release()
