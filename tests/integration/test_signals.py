@@ -3,12 +3,13 @@
 import os
 import signal
 import subprocess
-import time
 import unittest
 
 from support import faults, images, oracle, process
 from support.case import LOCAL, Case, at
 from support.runner import strange_files_in_layout
+
+GAVE_UP = "left behind|clean-up took longer than 5.0 s"  # each of its requests has its time, and so has the whole
 
 
 class Signals(Case):
@@ -32,12 +33,13 @@ class Signals(Case):
         for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
             with self.subTest(signal=number.name):
                 run = self.started()
-                began = time.monotonic()
                 run.send_signal(number)
                 result = run.wait(20)
                 self.assertEqual(result.exit_code, code, result)
-                self.assertLess(time.monotonic() - began, 5.5)
+                self.assertNotRegex(result.stderr, GAVE_UP)
                 self.check_run(result)
+                for request in self.source.requests("GET", "/blobs/sha256"):
+                    self.assertLess(request.body_sent, 800_000, "what is on the way is not waited for")
                 process.wait_until(lambda: not self.destination.open_uploads(), 3, what="cancelled sessions")
                 self.assertEqual(self.destination.repository("b").tags, {"v1": self.old.digest})
 
@@ -76,24 +78,22 @@ class Signals(Case):
         self.destination.rule("DELETE|GET", "/uploads/", hold)
         run = self.started()
         run.send_signal(signal.SIGINT)
-        time.sleep(0.3)
-        began = time.monotonic()
+        self.assertTrue(hold.reached())
         run.send_signal(signal.SIGINT)
         result = run.wait(20)
         hold.release()
         self.assertEqual(result.exit_code, 130, result)
-        self.assertLess(time.monotonic() - began, 2)
+        self.assertNotRegex(result.stderr, GAVE_UP)
 
     def test_clean_up_that_hangs_ends_after_five_seconds(self):
         hold = faults.Hold()
         self.destination.rule("DELETE|GET", "/uploads/", hold)
         run = self.started()
-        began = time.monotonic()
         run.send_signal(signal.SIGTERM)
         result = run.wait(30)
         hold.release()
         self.assertEqual(result.exit_code, 143, result)
-        self.assertLess(time.monotonic() - began, 8)
+        self.assertRegex(result.stderr, GAVE_UP)
 
     def test_after_kill_9_a_rerun_converges(self):
         layout = self.directory / "layout"

@@ -2,11 +2,10 @@
 
 import json
 import signal
-import time
 import unittest
 
 from support import faults, process
-from support.case import NOT_FOUND, PARTIAL, USAGE
+from support.case import NOT_FOUND, OK, PARTIAL, USAGE
 from support.tree import LOCKED, SAFETY_LIMIT, TreeCase, fill, read_report, small, tags_of
 
 SECRET = "hunter2/very secret"
@@ -144,11 +143,9 @@ class Failures(SyncCase):
         self.write("", "")
         run = self.program.start("sync", "--config", self.path, "--output", "json", "--jobs-per-host", "2")
         process.wait_until(lambda: tags_of(self.destination), 20)
-        began = time.monotonic()
         run.send_signal(signal.SIGTERM)
         result = run.wait(20)
         self.assertEqual(result.exit_code, 143, result)
-        self.assertLess(time.monotonic() - began, 5.5)
         self.assertEqual([entry["job"] for entry in result.json], ["job1"])
         self.assert_no_open_uploads(self.destination)
         self.assertFalse(any(name.startswith("j2/") for name in self.arrived()))
@@ -299,10 +296,16 @@ class FilterTest(TreeCase):
         self.assertIn("\\x1b", self.succeed("filter-test", "\x1b[31m").stdout)
 
     def test_a_hundred_thousand_tags(self):
-        tags = "\n".join(f"v{n // 1000}.{n % 1000}-{'rc' if n % 7 == 0 else 'ga'}{n}" for n in range(100_000)).encode()
-        result = self.succeed("filter-test", *self.FILTERS, "--include-tag", "re:.*[13579]", stdin=tags)
-        self.assertEqual(len(result.stdout.splitlines()), 100_000)
-        self.assertLess(result.seconds, 10)
+        """Ten times as many take ten times as long, not a hundred times: processor time, which no other program's work prolongs
+        much, and twice what it should be."""
+        used = []
+        for count in (10_000, 100_000):
+            tags = "\n".join(f"v{n // 1000}.{n % 1000}-{'rc' if n % 7 == 0 else 'ga'}{n}" for n in range(count)).encode()
+            result = self.program.measure("filter-test", *self.FILTERS, "--include-tag", "re:.*[13579]", stdin=tags)
+            self.assertEqual(result.exit_code, OK, result)
+            self.assertEqual(len(result.stdout.splitlines()), count)
+            used.append(max(result.cpu_seconds, 0.02))
+        self.assertLess(used[1], 20 * used[0])
 
 
 if __name__ == "__main__":

@@ -37,6 +37,14 @@ class RunCase(TreeCase):
         self.assertTrue(run.alive(), "the run ended too early for the test")
         return run
 
+    def hold(self):
+        """Runs end only when this is released: they wait for the last layer of all."""
+        hold = faults.Hold()
+        self.addCleanup(hold.release)
+        layer = self.contents["repo003", "v29"].document["layers"][1]["digest"]
+        self.source.rule("GET", f"/repo003/blobs/{layer}", hold)
+        return hold
+
     def killed(self, *options, **more):
         run = self.started(*options, **more)
         run.send_signal(signal.SIGKILL)
@@ -115,11 +123,10 @@ class Stopped(RunCase):
                 self.slow(0.05)
                 self.destination.rule("PUT", "/blobs/", faults.Delay(0.05))
                 run = self.started("--report", path)
-                began = time.monotonic()
                 run.send_signal(number)
                 result = run.wait(20)
                 self.assertEqual(result.exit_code, code, result)
-                self.assertLess(time.monotonic() - began, 5.5)
+                self.assertNotRegex(result.stderr, "left behind|clean-up took longer")
                 self.check_run(result)
                 process.wait_until(lambda: not self.destination.open_uploads(), 3, what="cancelled sessions")
                 self.assert_every_tag_is_whole(self.destination)
@@ -134,46 +141,46 @@ class Stopped(RunCase):
         self.assert_tree(self.destination, self.contents)
 
     def test_while_it_waits_for_the_lock_or_a_pause(self):
-        self.slow(0.05)
+        hold = self.hold()
         holder = self.started(tags=1)
         waiting = self.start_tree(self.source, self.destination, "--lock-wait", "60s")
         time.sleep(0.3)
         waiting.send_signal(signal.SIGTERM)
-        self.assertEqual(waiting.wait(6).exit_code, 143)
+        self.assertEqual(waiting.wait(20).exit_code, 143)
         self.assertTrue(holder.alive())
         holder.send_signal(signal.SIGTERM)
         holder.wait(10)
+        hold.release()
         self.source.rule("GET", "/manifests/", faults.too_many(30))
         paused = self.start_tree(self.source, self.destination)
         time.sleep(0.5)
         paused.send_signal(signal.SIGTERM)
-        self.assertEqual(paused.wait(6).exit_code, 143)
+        self.assertEqual(paused.wait(20).exit_code, 143)
 
 
 class Locks(RunCase):
     def test_a_second_run_exits_at_once(self):
-        self.slow(0.05)
+        hold = self.hold()
         first = self.started(tags=1)
         asked = len([r for r in self.source.journal if "_catalog" in r.path])
-        result = self.refuse_tree(LOCKED, self.source, self.destination, words=(str(first.pid), "lock"))
-        self.assertLess(result.seconds, 2)
+        self.refuse_tree(LOCKED, self.source, self.destination, words=(str(first.pid), "lock"))
         self.assertEqual(len([r for r in self.source.journal if "_catalog" in r.path]), asked)
-        self.fast()
+        hold.release()
         self.assertEqual(first.wait(60).exit_code, 0)
         self.assert_tree(self.destination, self.contents)
 
     def test_a_second_run_that_waits(self):
-        self.slow()
+        hold = self.hold()
         first = self.started(tags=1)
         second = self.start_tree(self.source, self.destination, "--lock-wait", "60s")
-        self.fast()
+        hold.release()
         self.assertEqual(first.wait(60).exit_code, 0)
         result = second.wait(60)
         self.assertEqual(result.exit_code, 0, result)
         self.assertEqual(result.json["totals"]["equal"], len(self.contents))
 
     def test_a_wait_that_is_too_short(self):
-        self.slow(0.1)
+        self.hold()
         self.started(tags=1)
         result = self.refuse_tree(LOCKED, self.source, self.destination, "--lock-wait", "500ms")
         self.assertGreater(result.seconds, 0.4)
@@ -188,7 +195,7 @@ class Locks(RunCase):
         self.assert_no_open_uploads(self.destination)
 
     def test_a_dry_run_takes_no_lock(self):
-        self.slow(0.05)
+        self.hold()
         self.started(tags=1)
         self.replicate(self.source, self.destination, "--dry-run")
 
@@ -197,7 +204,7 @@ class Locks(RunCase):
         name = hashlib.sha256(f"{self.source.host}\0{self.destination.host}".encode()).hexdigest()[:32]
         path = pathlib.Path(f"/tmp/freightliner-{os.getuid()}") / f"{name}.lock"
         self.addCleanup(path.unlink, missing_ok=True)
-        self.slow(0.05)
+        hold = self.hold()
         arguments = ["replicate-tree", "--progress", "none", self.source.host, self.destination.host]
         first = self.program.start(*arguments)
         self.addCleanup(lambda: first.alive() and first.send_signal(signal.SIGKILL))
@@ -208,7 +215,7 @@ class Locks(RunCase):
         self.replicate(self.source, third, "--repo", "repo000", "--include-tag", "v1")
         first.send_signal(signal.SIGKILL)
         first.wait(10)
-        self.fast()
+        hold.release()
         self.succeed(*arguments)
         self.assert_tree(self.destination, self.contents)
 
@@ -324,7 +331,7 @@ class Checkpoints(RunCase):
             self.refuse(USAGE, "checkpoint", *arguments)
 
     def test_one_that_another_run_has_open(self):
-        self.slow(0.05)
+        self.hold()
         self.started(*self.options, tags=1)
         third = self.directory / "other.lock"
         self.refuse_tree(LOCKED, self.source, self.destination, *self.options, "--lock", third)

@@ -6,7 +6,7 @@ import re
 import time
 import unittest
 
-from support import faults, process
+from support import faults
 from support.tree import TreeCase, fill, fleet, read_report, small
 
 MIB = 1024  # in KiB
@@ -19,12 +19,8 @@ def give_tags(registry, count, rest=("v1",)):
 
 
 class Tags(TreeCase):
-    def sanitized(self):
-        """A sanitizer's memory and time are another matter."""
-        return re.search(r"lib[at]san", process.run_tool("ldd", self.program.binary).stdout.decode())
-
     def assert_peak(self, result, mebibytes):
-        if not self.sanitized():
+        if not self.has_sanitizer("asan") and not self.has_sanitizer("tsan"):
             self.assertLess(result.peak_rss_kib, mebibytes * MIB)
 
     def both(self):
@@ -43,8 +39,6 @@ class Tags(TreeCase):
         self.assert_peak(result, 150)
         self.assertEqual(read_report(report)["totals"]["equal"], 100_001)
         self.assertLess(len(source.journal) + len(destination.journal), 20)
-        if not self.sanitized():
-            self.assertLess(result.seconds, 30)
 
     def test_heads_of_many_tags(self):
         """The same digest under thousands of tags, each asked for on both sides."""

@@ -6,7 +6,7 @@ import re
 import tempfile
 import unittest
 
-from . import client, oracle
+from . import client, oracle, process
 from .registry import DockerRegistry
 from .runner import Freightliner
 from .scripted import ScriptedRegistry
@@ -85,6 +85,10 @@ class Case(unittest.TestCase):
         self.assertNotRegex(result.stdout, CONTROL, result)
         for word in ("terminate called", "Sanitizer", "Assertion", "std::"):
             self.assertNotIn(word, result.stderr, result)
+
+    def has_sanitizer(self, name):
+        """`name`: asan or tsan. A sanitizer has memory, threads and calls of its own."""
+        return f"lib{name}." in process.run_tool("ldd", self.program.binary).stdout.decode()
 
     # --- judgements
 

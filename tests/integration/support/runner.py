@@ -24,7 +24,8 @@ class Result:
     stdout: str
     stderr: str
     seconds: float
-    peak_rss_kib: int = 0  # only where measured
+    peak_rss_kib: int = 0  # this and the next: only where measured
+    cpu_seconds: float = 0  # in the program and for it
 
     @property
     def json(self):
@@ -118,12 +119,13 @@ class Freightliner:
         return self.start(*arguments, env=env, stdin=stdin, prefix=prefix, cwd=cwd).wait(timeout)
 
     def measure(self, *arguments, timeout=300, prefix=(), **options):
-        """As run(), with the peak resident size. GNU time forks the program from a small process: wait4 of our own child would
-        report this interpreter's size as a floor."""
+        """As run(), with the peak resident size and the processor's time. GNU time forks the program from a small process: wait4 of
+        our own child would report this interpreter's size as a floor."""
         with tempfile.NamedTemporaryFile("r", dir=self.home) as report:
-            timer = ("/usr/bin/time", "-q", "-f", "%M", "-o", report.name, "setpriv", "--pdeathsig", "KILL", *prefix)
+            timer = ("/usr/bin/time", "-q", "-f", "%M %U %S", "-o", report.name, "setpriv", "--pdeathsig", "KILL", *prefix)
             result = self.run(*arguments, timeout=timeout, prefix=timer, **options)
-            result.peak_rss_kib = int(report.read().split()[-1])
+            peak, user, system = report.read().split()[-3:]
+            result.peak_rss_kib, result.cpu_seconds = int(peak), float(user) + float(system)
         return result
 
     def leftovers(self):
