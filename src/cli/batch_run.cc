@@ -63,11 +63,11 @@ copy::DestinationStore store_of(const transport::ImageName& name) {
     case transport::TransportKind::kDocker:
       return {.name = "docker://" + name.reference->registry};
     case transport::TransportKind::kOci:
-      return {.name = "oci:" + path_of(name.path)};
+      return {.name = "oci:" + path_of(name.path), .is_local = true};
     case transport::TransportKind::kOciArchive:
       break;
   }
-  return {.name = "oci-archive:" + path_of(name.path), .one_at_a_time = true};
+  return {.name = "oci-archive:" + path_of(name.path), .one_at_a_time = true, .is_local = true};
 }
 
 /// One batch from its first line to its last result. The main thread reads; results come from the workers.

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -16,13 +17,14 @@ namespace {
 
 /// What the destinations of one store share.
 struct StoreLedgers {
-  BlobLedger blobs;
+  std::unique_ptr<BlobLedger> blobs = std::make_unique<BlobLedger>();
   RecompressionLedger recompressions;
 };
 
 struct Store {
   StoreLedgers ledgers;
   TransferSlots turn{1};
+  std::size_t copies = 0;  // to it, that are under way
 };
 
 /// A request from its acceptance to its result.
@@ -43,8 +45,9 @@ Error explain(Error error, const Work& work) {
 
 }  // namespace
 
-// Invariants, under mutex_: work_ has what was accepted and has not told its result yet. Stop requests and the sink run
-// outside of it: both call what is not ours.
+// Invariants, under mutex_: work_ has what was accepted and has not told its result yet; stores_ has every store with
+// copies under way, and of the others those that are not local or have recompressed something. Stop requests and the
+// sink run outside of it: both call what is not ours.
 class StreamingCopier::Impl {
  public:
   Impl(const CopyServices& services, const StreamOptions& options, Sink sink, std::stop_token stop)
@@ -122,7 +125,8 @@ class StreamingCopier::Impl {
 
   Result<CopyReport> copy(http::Caller& caller, const StreamRequest& request) {
     if (caller.stop.stop_requested()) return fail(ErrorCode::kCancelled, "stopped");
-    Store& store = store_of(request.store.name);
+    const StoreUse use(*this, request.store);
+    Store& store = use.store();
     // What is written anew each time has none of what a copy that failed has brought.
     std::optional<StoreLedgers> own;
     std::optional<TransferSlots::Slot> turn;
@@ -133,14 +137,42 @@ class StreamingCopier::Impl {
     }
     FL_TRY(const ImagePair ends, request.open());
     CopyServices services = services_;
-    services.ledger = own ? own->blobs : store.ledgers.blobs;
+    services.ledger = own ? *own->blobs : *store.ledgers.blobs;
     services.recompressions = own ? own->recompressions : store.ledgers.recompressions;
     return Copier(std::move(services)).copy(caller, *ends.source, *ends.destination, request.options);
   }
 
-  Store& store_of(const std::string& name) {
+  /// Holds a store for a copy.
+  class StoreUse {
+   public:
+    StoreUse(Impl& impl, const DestinationStore& named) : impl_(impl), named_(named), store_(impl.enter(named)) {}
+    ~StoreUse() { impl_.leave(named_, store_); }
+    StoreUse(const StoreUse&) = delete;
+    StoreUse& operator=(const StoreUse&) = delete;
+    Store& store() const noexcept { return store_; }
+
+   private:
+    Impl& impl_;
+    const DestinationStore& named_;
+    Store& store_;
+  };
+
+  Store& enter(const DestinationStore& named) {
     const std::lock_guard lock(mutex_);
-    return stores_[name];
+    Store& store = stores_[named.name];
+    ++store.copies;
+    return store;
+  }
+
+  void leave(const DestinationStore& named, Store& store) {
+    const std::lock_guard lock(mutex_);
+    if (--store.copies > 0 || !named.is_local) return;
+    // What a layer has become stays true, and to find it out again would cost much.
+    if (store.ledgers.recompressions.is_empty()) {
+      stores_.erase(named.name);
+    } else {
+      store.ledgers.blobs = std::make_unique<BlobLedger>();
+    }
   }
 
   CopyServices services_;

@@ -131,8 +131,13 @@ Result<std::optional<oci::Digest>> Manifests::stored_digest(http::Caller& caller
   }
   if (!oci::is_valid_tag(reference)) return std::nullopt;
   FL_TRY(const auto found, head(caller, repository, reference, true));
-  if (!found) return std::nullopt;
-  return found->digest;
+  if (found) return found->digest;
+  // Who may write is not always shown what there is. But where there is nothing, a proxy has answered, say.
+  FL_TRY(const http::Response again,
+         exchange_.send(caller, manifest_call(http::Method::kHead, repository, reference, true)));
+  if (again.status != 404) return std::nullopt;
+  return fail(ErrorCode::kTemporary, fmt::format("PUT manifest {}:{}: the registry answered {}, and does not have it",
+                                                 repository, reference, response.status));
 }
 
 // An immutable tag is refused in many ways (400, 409, 412). Where it names what we wanted to write, all is well.

@@ -10,6 +10,8 @@ namespace {
 
 // A signalled run has five seconds to clean up: one for the answer that names the session, twice this to cancel it.
 constexpr Duration kCancelTimeout{1'500};
+// With less than this left a request is not worth sending.
+constexpr Duration kLeastTime{300};
 
 // Up to this size, to ask where a session stands takes as long as to send the blob again.
 constexpr std::uint64_t kSmallBlob = 256 * kKiB;
@@ -32,23 +34,33 @@ Status cancel_upload(Exchange& exchange, const http::Caller& caller, const Uploa
   Call call{.url = session.location,
             .access = push_access(session.repository),
             .what = fmt::format("cancel upload {}@{}", session.repository, session.blob.digest.to_string())};
-  const auto once = [&]() -> Result<http::Response> {
+  const auto once = [&](Duration time) -> Result<http::Response> {
     FL_TRY(http::Request request, exchange.prepare(cleaner, call));
-    request.timeout = kCancelTimeout;
+    request.timeout = time;
     return cleaner.session.perform(request, cleaner.stop);
   };
+  // What made the upload fail may have met this request, too: once more, within the same time and without a wait.
+  const auto ask = [&]() -> Result<http::Response> {
+    Clock& clock = exchange.services().clock;
+    const TimePoint begun = clock.now();
+    Result<http::Response> answer = once(kCancelTimeout);
+    const Duration left = kCancelTimeout - std::chrono::duration_cast<Duration>(clock.now() - begun);
+    const bool is_answer = answer && answer->status != 429 && answer->status < 500;
+    return is_answer || left < kLeastTime ? std::move(answer) : once(left);
+  };
   // Where this gets no answer, the Location that is known may still be good.
-  const auto status = once();
+  const auto status = ask();
   if (status && status->ok()) {
     if (auto location = exchange.resolve_target(*status, status->headers.find("Location"), call.what)) {
       call.url = *std::move(location);
     }
   }
   call.method = http::Method::kDelete;
-  FL_TRY(const http::Response deleted, once());
+  FL_TRY(const http::Response deleted, ask());
   exchange.services().log.debug("{}: status {}, delete {}", call.what, status ? status->status : 0, deleted.status);
   // Other refusals say that there is no such session any more, or that this registry never deletes one.
-  if (deleted.status == 401 || deleted.status >= 500) return fail(exchange.error_of(deleted, call.what));
+  if (deleted.status == 401 || deleted.status == 429 || deleted.status >= 500)
+    return fail(exchange.error_of(deleted, call.what));
   timer.finish({.items = 1});
   return {};
 }

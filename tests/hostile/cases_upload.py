@@ -217,6 +217,15 @@ def cancelled(stage):
     stage.source.rule("GET", stage.blob, faults.Flip())
 
 
+def cancelled_at_once_more(stage, method, fault):
+    cancelled(stage)
+    stage.rule = stage.destination.rule(method, stage.uploads, fault, times=1)
+
+
+def was_met(stage, _):
+    stage.case.assertEqual(stage.rule.hits, 1)
+
+
 QUOTA = b'{"errors":[{"code":"DENIED","message":"quota exceeded"}]}'
 
 ROWS = [
@@ -248,4 +257,7 @@ ROWS = [
     Row(63, "cancelled upload: the DELETE's outcome is ignored", "INTEG", cancel_refused, variants=named(404, 405, 500),
         check=cancel_was_sent, sessions_stay=True),
     Row(63, "cancelled upload: no session is left", "INTEG", cancelled, commands=(COPY, TREE), check=cancel_was_sent),
+    Row(63, "cancelled upload: a fault in the way of that", "INTEG", cancelled_at_once_more, check=was_met, variants={
+        f"{name}_{method}": (method, fault) for method in ("GET", "DELETE")
+        for name, fault in (("500", faults.status(500)), ("reset", faults.ResetOnRequest()))}),
 ]

@@ -2,73 +2,16 @@
 
 import json
 import os
-import queue
+import shutil
 import signal
 import subprocess
-import threading
 import unittest
 import unittest.mock
 
 from support import faults, images, oracle, process
 from support.case import ALERT, LOCAL, NOT_FOUND, OK, PARTIAL, TEMPORARY, USAGE, Case, at
 from support.runner import strange_files_in_layout
-
-WAIT = 30
-
-
-class Talk:
-    """A batch that reads a pipe which stays open: write requests, read results."""
-
-    def __init__(self, case, *options):
-        self.child = process.spawn([case.program.binary, "copy", "--batch", "-", "--progress", "none", *options],
-                                   env=case.program.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE)
-        self.results, self.errors = queue.Queue(), queue.Queue()
-        self.threads = [threading.Thread(target=self._pass_on, args=(self.child.stdout, self.results), daemon=True),
-                        threading.Thread(target=self._pass_on, args=(self.child.stderr, self.errors), daemon=True)]
-        for thread in self.threads:
-            thread.start()
-        case.addCleanup(self._close)
-
-    @staticmethod
-    def _pass_on(stream, lines):
-        for line in stream:
-            lines.put(line.decode())
-
-    def _close(self):
-        process.stop(self.child)
-        for thread in self.threads:
-            thread.join(WAIT)
-        for stream in (self.child.stdin, self.child.stdout, self.child.stderr):
-            if not stream.closed:
-                stream.close()
-
-    def ask(self, **request):
-        self.child.stdin.write(json.dumps(request).encode() + b"\n")
-        self.child.stdin.flush()
-
-    def answer(self):
-        return json.loads(self.results.get(timeout=WAIT))
-
-    def end(self):
-        """No more requests; the exit code, and all results that are left."""
-        self.child.stdin.close()
-        return self.leave()
-
-    def leave(self):
-        code = self.child.wait(WAIT)
-        for thread in self.threads:
-            thread.join(WAIT)
-        left = []
-        while not self.results.empty():
-            left.append(json.loads(self.results.get()))
-        return 128 - code if code < 0 else code, left
-
-    def complaints(self):
-        lines = []
-        while not self.errors.empty():
-            lines.append(self.errors.get())
-        return "".join(lines)
+from support.talk import WAIT, Talk
 
 
 class BatchCase(Case):
@@ -184,6 +127,21 @@ class Stream(BatchCase):
         for tag, image in contents.items():
             self.assertEqual(oracle.verify_layout(layout, tag).digest, image.digest)
         self.assertEqual(strange_files_in_layout(layout), [])
+
+    def test_layouts_and_archives_that_are_taken_away_come_again(self):
+        self.two_registries({"v1": images.multi_arch(1)})
+        image = images.multi_arch(1)
+        layout, archive = self.directory / "layout", self.directory / "images.tar"
+        talk = Talk(self)
+        for _ in range(3):
+            for name, path in (("oci", layout), ("oci-archive", archive)):
+                talk.ask(source=at(self.source, "a", "v1"), destination=f"{name}:{path}:v1")
+            self.assertEqual([talk.answer()["status"] for _ in range(2)], ["copied"] * 2)
+            self.assertEqual(oracle.verify_layout(layout, "v1").digest, image.digest)
+            self.assertEqual(oracle.verify_archive(archive, "v1").digest, image.digest)
+            shutil.rmtree(layout)
+            archive.unlink()
+        self.assertEqual(talk.end(), (OK, []))
 
     def test_an_archive_is_written_by_one_at_a_time(self):
         contents = {f"v{number}": images.single(number) for number in range(6)}

@@ -141,6 +141,15 @@ class Download(FaultCase):
         self.refuse_copy(INTEGRITY, at(self.source, "a", self.image.digest), at(self.destination, "b", "v1"))
         self.assertEqual(self.destination.repository("b").tags, {"v1": self.old.digest})
 
+    def test_a_tag_that_is_said_to_be_written_and_is_not_there(self):
+        """A proxy has answered, say. Where nobody may look, the answer counts."""
+        self.destination.rule("PUT", "/manifests/new$", faults.html())
+        self.refuse_copy(TEMPORARY, at(self.source, "a", "v1"), at(self.destination, "b", "new"), words="does not have it")
+        self.destination.rule("PUT", "/manifests/hidden$", faults.SetHeader(Docker_Content_Digest=None))
+        self.destination.rule("GET|HEAD", "/manifests/hidden$", faults.status(403))
+        self.copy(at(self.source, "a", "v1"), at(self.destination, "b", "hidden"))
+        self.assertEqual(self.destination.repository("b").tags, {"v1": self.old.digest, "hidden": self.image.digest})
+
     def test_a_tag_that_moves_during_the_copy(self):
         other = images.single("third")
 

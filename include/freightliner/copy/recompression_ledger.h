@@ -28,6 +28,10 @@ class RecompressionLedger {
 
   /// Waits while another thread recompresses the layer. Errors: kCancelled.
   Result<Claim> claim(const Layer& layer, const std::stop_token& stop);
+  bool is_empty() const {
+    const std::lock_guard lock(mutex_);
+    return entries_.empty();
+  }
 
  private:
   struct Entry {
@@ -36,7 +40,7 @@ class RecompressionLedger {
   };
   void release(const Layer& layer, std::optional<oci::Descriptor> outcome);
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   std::map<Layer, Entry> entries_;
 };

@@ -22,6 +22,9 @@ struct DestinationStore {
   std::string name = {};
   /// Only one copy at a time may write there, and it starts from what it finds: an archive, which is written anew.
   bool one_at_a_time = false;
+  /// To look there costs nothing, and whoever asked for a copy may take it away once it is done: what is known of the
+  /// store is forgotten while no copy to it is under way. A file or a directory.
+  bool is_local = false;
 };
 
 /// One copy that is asked for. A value; what `open` refers to outlives its result.

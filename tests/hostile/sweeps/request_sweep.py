@@ -2,49 +2,20 @@
 code says which, no session is left, and the next run puts all right."""
 
 import json
-import threading
 import unittest
 
 from trials import WHOLE, Trial, discover, sweep  # first: it knows where the others are
 
 import scenes
+from disturbance import Disturbance, Hang, Truncate, garbage
 from judge import Judge
 from row import COPY, PARTIAL, TREE, Row
 from stage import REPOSITORY, Stage
 from support import faults
-from support.wire import Response
 
 # Short, so that what hangs costs little; long enough for a machine that is busy.
 OPTIONS = ("--jobs", "1", "--jobs-per-host", "1", "--retries", "2", "--stall-timeout", "2s")
 ROW = Row(0, "a position of a sweep", "NEW", max_requests=150, host_wide=True)
-
-
-class Truncate(faults.Fault):
-    """Half of the answer's body; of an answer without one, half of its head. The request has its effect."""
-
-    def after(self, request, response):
-        if request.method == "HEAD" or len(response.body) < 2:
-            return Response(raw=[b"HTTP/1.1 %d Cu" % response.status])
-        response.cut_after = len(response.body) // 2
-        return response
-
-
-class Hang(faults.Fault):
-    """The request has its effect, and no answer ever comes."""
-
-    def after(self, request, response):
-        response.raw = self.nothing(request)
-        return response
-
-    @staticmethod
-    def nothing(request):
-        """Returns when the client has closed."""
-        request.stream.peek(1)
-        yield b""
-
-
-def garbage(_):
-    return [b"\x00\xff\x1b[31m\r\n\r\n" + bytes(range(256)) * 4]
 
 
 # Name → (what makes the fault, the classes that may come of it). Two faults in a row are within the retries.
@@ -58,40 +29,21 @@ FAULTS = {
 }
 
 
-class Window:
-    """Acts on `length` requests from the `first` on, counted over both registries, in front of their doors: also on those that only
-    fetch a refusal. Records what they were."""
+class Window(Disturbance):
+    """Acts on `length` requests from the `first` on, counted over both registries. Records what they were."""
 
     def __init__(self, stage, fault, first, length=1):
         self.fault, self.first, self.length = fault, first, length
         self.seen, self.met = 0, []
-        self.unheard = []  # sessions that the registry has opened, and nobody was told of
-        self.lock = threading.Lock()
-        for registry in (stage.source, stage.destination):
-            self.stand_before(registry.server)
+        super().__init__(stage.source, stage.destination)
 
-    def stand_before(self, server):
-        serve = server._handle
-
-        def handle(request):
-            if not self.meets(request):
-                return serve(request)
-            answer = self.fault.receive(request)
-            if answer is None:
-                answer = serve(request)
-                if request.method == "POST":
-                    self.unheard.append(answer.headers.get("Docker-Upload-UUID"))
-            return self.fault.after(request, answer)
-
-        server._handle = handle
-
-    def meets(self, request):
+    def choose(self, side, request):
         with self.lock:
             self.seen += 1
             if not self.first <= self.seen < self.first + self.length:
-                return False
+                return None
             self.met.append(f"{request.method} {request.path}")
-            return True
+            return self.fault
 
 
 def stage_of(case, command, image):
@@ -112,8 +64,7 @@ class Disturbed(Trial):
         window = Window(stage, make(), self.number, self.times)
         result = stage.run(OPTIONS)
         met, window.length = len(window.met), 0
-        for name in window.unheard:
-            stage.destination.uploads.pop(name, None)
+        window.forget_unheard(stage.destination)
         stage.judge.after(result, self.outcome(stage, result, expected))
         stage.heal()
         stage.judge.converges("NEW" if result.exit_code == 0 else "")

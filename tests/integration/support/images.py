@@ -122,18 +122,25 @@ def zstd(data):
 
 
 def single(seed=1, layers=3, layer_size=4096, docker=False, platform="linux/amd64", compress="gzip", annotations=None,
-           created=None):
-    """An ordinary image; layers hold random bytes, so that they don't shrink. `created` is an RFC 3339 date."""
+           created=None, base=None):
+    """An ordinary image; layers hold random bytes, so that they don't shrink. `created` is an RFC 3339 date. `base`: an image whose
+    layers come below."""
     image = Image({})
     contents = [tar_of({f"data-{seed}-{number}": random_bytes(f"{seed}/{number}", layer_size)}) for number in range(layers)]
     layer_type = DOCKER_LAYER if docker else OCI_LAYER_ZSTD if compress == "zstd" else OCI_LAYER
     pack = zstd if compress == "zstd" else lambda data: gzip(data, level=1)
     descriptors = [image.add_blob(layer_type, pack(data)) for data in contents]
+    diff_ids = [digest_of(data) for data in contents]
+    if base:
+        image.blobs.update(base.blobs)
+        descriptors = base.document["layers"] + descriptors
+        diff_ids = json.loads(base.blobs[base.document["config"]["digest"]])["rootfs"]["diff_ids"] + diff_ids
+        del image.blobs[base.document["config"]["digest"]]
     config = {
         **platform_of(platform),
         **({"created": created} if created else {}),
         "config": {"Env": ["PATH=/bin"], "Labels": {"seed": str(seed)}},
-        "rootfs": {"type": "layers", "diff_ids": [digest_of(data) for data in contents]},
+        "rootfs": {"type": "layers", "diff_ids": diff_ids},
     }
     document = {
         "schemaVersion": 2,

@@ -163,6 +163,14 @@ def _verify_layout(directory, tag, blobs):
     return walk(entry["digest"], entry["mediaType"], fetch, fetch)
 
 
+def archive_tags(path):
+    """Those that its index.json names."""
+    with tarfile.open(path) as archive:
+        member = next(member for member in archive if member.name.removeprefix("./") == "index.json")
+        entries = json.loads(archive.extractfile(member).read())["manifests"]
+    return [entry["annotations"][REF_NAME] for entry in entries if REF_NAME in (entry.get("annotations") or {})]
+
+
 def verify_archive(path, tag="latest"):
     """An oci-archive: only plain files and directories with layout names, each once."""
     files = {}

@@ -346,6 +346,21 @@ TEST_F(StreamingCopierTest, WhereOnlyOneMayWriteTheyWriteInTurn) {
   EXPECT_EQ(to_.tags.size(), 6U);
 }
 
+TEST_F(StreamingCopierTest, WhatWasTakenAwayFromALocalStoreComesAgain) {
+  add_images(1);
+  StreamingCopier copier(services(), {}, sink(), stop_.get_token());
+  for (std::uint64_t i = 0; i < 2; ++i) {
+    StreamRequest one = request(i, "v0");
+    one.store = {.name = "layout", .is_local = true};
+    ASSERT_TRUE(copier.accept(std::move(one)));
+    copier.drain();
+    EXPECT_EQ(to_.blobs.size(), 2U);
+    to_.blobs.clear();
+    to_.manifests.clear();
+    to_.tags.clear();
+  }
+}
+
 TEST_F(StreamingCopierTest, TheSinkIsCalledOnceAtATime) {
   add_images(40);
   std::atomic<int> inside{0};

@@ -253,6 +253,7 @@ TEST_F(UploadResumeTest, OneThatCannotBeCancelledStaysNoted) {
   answers_["DELETE " + kPath + "old2"] = {500};
   EXPECT_FALSE(upload());
   EXPECT_THAT(journal_.lines, ElementsAre("team/app new 0-400000"));
+  EXPECT_EQ(std::ranges::count(registry_.targets(), "DELETE " + kPath + "old2"), 2) << "once more, and no more";
 }
 
 TEST_F(UploadResumeTest, AJournalThatFailsStopsNoUpload) {
