@@ -1,6 +1,7 @@
 """Many tags between registries that deal faults, or over lines that break: one run brings all, within its retries, and a second one
 writes nothing."""
 
+import collections
 import json
 import random
 import unittest
@@ -101,7 +102,10 @@ class DealtFaults(Load):
 
     def dealt(self):
         kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(self.mix.dealt.items()))
-        return f"{self.results[-1].requests} requests, {sum(self.mix.dealt.values())} faults ({kinds})"
+        # Uploads begin at one and the same place.
+        same = collections.Counter(request for request, _ in self.mix.log if " POST " not in request)
+        return (f"{self.results[-1].requests} requests, {sum(self.mix.dealt.values())} faults ({kinds}), at most "
+                f"{max(same.values(), default=0)} for the same request")
 
     def heal(self):
         self.mix.stop()
