@@ -39,14 +39,16 @@ Status cancel_upload(Exchange& exchange, const http::Caller& caller, const Uploa
     request.timeout = time;
     return cleaner.session.perform(request, cleaner.stop);
   };
+  const auto is_told = [](const Result<http::Response>& answer) {
+    return answer && answer->status != 429 && answer->status < 500;
+  };
   // What made the upload fail may have met this request, too: once more, within the same time and without a wait.
   const auto ask = [&]() -> Result<http::Response> {
     Clock& clock = exchange.services().clock;
     const TimePoint begun = clock.now();
     Result<http::Response> answer = once(kCancelTimeout);
     const Duration left = kCancelTimeout - std::chrono::duration_cast<Duration>(clock.now() - begun);
-    const bool is_answer = answer && answer->status != 429 && answer->status < 500;
-    return is_answer || left < kLeastTime ? std::move(answer) : once(left);
+    return is_told(answer) || left < kLeastTime ? std::move(answer) : once(left);
   };
   // Where this gets no answer, the Location that is known may still be good.
   const auto status = ask();
@@ -58,9 +60,11 @@ Status cancel_upload(Exchange& exchange, const http::Caller& caller, const Uploa
   call.method = http::Method::kDelete;
   FL_TRY(const http::Response deleted, ask());
   exchange.services().log.debug("{}: status {}, delete {}", call.what, status ? status->status : 0, deleted.status);
-  // Other refusals say that there is no such session any more, or that this registry never deletes one.
-  if (deleted.status == 401 || deleted.status == 429 || deleted.status >= 500)
+  // Other refusals say that there is no such session any more, or that this registry never deletes one; but where its
+  // status is not known, the Location may have been a stale one.
+  if (!is_told(deleted) || deleted.status == 401 || (deleted.status == 404 && !is_told(status))) {
     return fail(exchange.error_of(deleted, call.what));
+  }
   timer.finish({.items = 1});
   return {};
 }

@@ -30,8 +30,8 @@ class OpenUpload {
   /// those up to `reach`. A small blob is not noted: sending it again costs no more than asking for its session.
   void note(std::uint64_t offset, std::uint64_t reach);
   /// Ends the session where nobody will finish it: GET its status, DELETE at the Location which that answer returns (a
-  /// stale Location is refused). Bounded in time, also while the run is being stopped. Where it can't be ended, the
-  /// journal goes on naming it.
+  /// stale Location is refused), each once more where it meets a temporary fault. Bounded in time, also while the run
+  /// is being stopped. Where it can't be ended, the journal goes on naming it.
   void cancel() noexcept { cleanup_.run(); }
   /// The registry has made a blob of it.
   void settle();

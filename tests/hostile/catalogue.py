@@ -52,7 +52,9 @@ ctest; `tools/test` runs the quick set, `tools/test --hostile` the whole one. On
 | `judge.py` | the oracle: after each run it looks at tags, closures, secrets, sessions, files, requests and memory |
 | `cases_*.py` | the rows: number, fault, expected class |
 | `run.py`, `row.py` | how rows become tests |
+| `disturbance.py` | faults in front of a registry's door, for the sweeps and the soak |
 | `sweeps/` | a fault, a kill, a full disk or a lack of descriptors at every single position, for 103 and 105 to 107: `hostile.sweep_*` |
+| `soak/` | many tags under many faults, and random commands under random faults for hours: `tools/soak`, `hostile.load`, `hostile.soak` |
 | `test_*.py` | tests of all that: the registry is like a real one where it means no harm, the oracle can fail, the catalogue is complete |
 
 After each case the oracle demands: the destination's tag is the old or the new one, and everything below each tag is there and

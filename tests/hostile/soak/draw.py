@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import mix as mixes
 import places
+from judge import MAX_RSS_KIB
 from row import COPY, TREE
 from support import images
 
@@ -61,7 +62,7 @@ def options(case, kind, where):
     drawn = ["--retries", generator.choice((2, 3, 4))]
     for name, values in (("--jobs", (1, 2, 4)), ("--jobs-per-host", (1, 2, 8)), ("--buffer-pool", ("off",)),
                          ("--buffer-size", ("64KiB", "1MiB")), ("--chunk-size", ("64KiB", "256KiB")),
-                         ("--max-memory", ("64MiB",)), ("--bandwidth-limit", ("20MiB",))):
+                         ("--max-memory", (f"{MAX_RSS_KIB >> 10}MiB",)), ("--bandwidth-limit", ("20MiB",))):
         if generator.random() < 0.3:
             drawn += [name, generator.choice(values)]
     if generator.random() < 0.2 and not case.recompress:  # they sign what the source has
@@ -83,14 +84,16 @@ def entries(case, kind, where):
     def place(name):
         if name not in made:
             made[name] = {
-                "registry": lambda: places.InRegistry(case.stage.destination), "layouts": lambda: places.InLayouts(case.directory / "layouts"),
-                "archives": lambda: places.InArchives(case.directory / "archives"), "tree": lambda: places.InTree(case.directory / "tree"),
+                "registry": lambda: places.InRegistry(case.stage.destination),
+                "layouts": lambda: places.InLayouts(case.directory / "layouts"),
+                "archives": lambda: places.InArchives(case.directory / "archives"),
+                "tree": lambda: places.InTree(case.directory / "tree"),
             }[name]()
         return made[name]
 
     count = 1 if kind == COPY else generator.randint(2, 8)
-    names = [(f"team/app{number // 3}", f"v{number % 3}") if where in ("registry", "tree") else (f"app{number // 3}", f"v{number % 3}")
-             for number in range(count)]
+    team = "team/" if where in ("registry", "tree") else ""
+    names = [(f"{team}app{number // 3}", f"v{number % 3}") for number in range(count)]
     drawn = []
     for repository, tag in names:
         where_to = generator.choice(("registry", "layouts", "archives")) if where == "mixed" else where

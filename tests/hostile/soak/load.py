@@ -1,11 +1,14 @@
-"""Many tags at two registries that deal faults: one run brings all, within its retries, and a second one writes nothing."""
+"""Many tags between registries that deal faults, or over lines that break: one run brings all, within its retries, and a second one
+writes nothing."""
 
+import collections
 import json
-import time
+import random
 import unittest
 
 from judge import Judge
 from mix import HANG, TRANSIENT, Mix
+from proxy import BadLine
 from row import TREE, Row
 from stage import Stage
 from support import images
@@ -18,6 +21,8 @@ KINDS = (*list(TRANSIENT) * 2, *HANG)
 OPTIONS = ("--retries", "4", "--stall-timeout", "2s")
 ROW = Row(0, "a load", "NEW")
 TIME = 1800  # seconds
+# Bytes towards the client after which a connection breaks; an answer has some hundred.
+BREAKS = (200, 40_000)
 
 
 def layered(seed):
@@ -32,10 +37,14 @@ def layered(seed):
 
 
 class Load(TreeCase):
+    """`scene` says what there is; a subclass has prepare(), heal(), dealt(), writes() and judge_more()."""
+
     def __init__(self, seed, repositories, tags, evidence):
         super().__init__("attempt")
-        self.seed, self.repositories, self.tags, self.evidence = seed, repositories, tags, evidence
-        self.results, self.figures = [], []
+        self.seed, self.evidence = seed, evidence
+        self.contents = fleet(repositories, tags, make=layered)
+        self.results = []
+        self.kept = "nothing"
 
     def attempt(self):
         try:
@@ -45,64 +54,112 @@ class Load(TreeCase):
             raise
 
     def perform(self):
-        self.stage = Stage(self, TREE)
-        self.judge = Judge(self, self.stage, ROW)
-        self.stage.serve("source", login="bearer", page_size=100, catalog_page=50)
-        self.stage.serve("destination", login="basic", mount="real")
-        self.contents = fleet(self.repositories, self.tags, make=layered)
-        for registry in (self.stage.source, self.stage.destination):
-            registry.repositories.clear()
-        fill(self.stage.source, self.contents)
-        self.say(f"{len(self.contents)} tags in {self.repositories} repositories, "
-                 f"{len({digest for image in self.contents.values() for digest in image.blobs})} blobs")
-        self.mix = Mix((self.stage.source, self.stage.destination), self.seed, RATE, KINDS)
-        self.loaded()
-        self.mix.stop()
-        self.again()
+        self.prepare()
+        blobs = {digest for image in self.contents.values() for digest in image.blobs}
+        repositories = {repository for repository, _ in self.contents}
+        self.say(f"{self.scene}: {len(self.contents)} tags in {len(repositories)} repositories, {len(blobs)} blobs")
+        report = self.replicate_all("with faults")
+        self.say(f"  {self.dealt()}, {report['performance']['retries']} requests sent again")
+        self.judge_all(report, "copied")
+        self.heal()
+        report = self.replicate_all("without faults")
+        self.say(f"  {len(self.writes())} of its requests wrote")
+        self.assertEqual(self.writes(), [])
+        self.judge_all(report, "equal")
 
-    def loaded(self):
-        report = self.run_command("with faults")
-        performance = report["performance"]
-        dealt = ", ".join(f"{kind} {count}" for kind, count in sorted(self.mix.dealt.items()))
-        self.say(f"  {sum(self.mix.dealt.values())} faults ({dealt}), {performance['retries']} requests sent again")
-        self.mix.forget_unheard(self.stage.destination)
-        self.assertEqual((report["exit_code"], report["totals"]["copied"]), (0, len(self.contents)))
-        self.judge_all()
-
-    def again(self):
-        mark = len(self.stage.destination.journal)
-        report = self.run_command("without faults")
-        self.assertEqual((report["exit_code"], report["totals"]["equal"]), (0, len(self.contents)))
-        later = self.stage.destination.requests(since=mark)
-        wrote = [f"{request.method} {request.target}" for request in later if request.writes]
-        self.say(f"  {len(wrote)} of its requests to the destination wrote")
-        self.assertEqual(wrote, [])
-        self.judge_all()
-
-    def judge_all(self):
-        result = self.results[-1]
-        self.assert_tree(self.stage.destination, self.contents)
-        self.judge.secrets(result)
-        self.judge.sessions()
-        self.check_run(result)
-
-    def run_command(self, words):
-        result = self.stage.run(OPTIONS, timeout=TIME)
+    def replicate_all(self, words):
+        result = self.run_command()
         self.results.append(result)
-        self.say(f"run {words}: exit code {result.exit_code}, {result.requests} requests, {result.seconds:.1f} s, "
-                 f"peak {result.peak_rss_kib / 1024:.1f} MiB")
+        self.say(f"run {words}: exit code {result.exit_code}, {result.seconds:.1f} s, peak {result.peak_rss_kib / 1024:.1f} MiB")
         return json.loads(result.stdout)
+
+    def judge_all(self, report, outcome):
+        self.assertEqual((report["exit_code"], report["totals"][outcome]), (0, len(self.contents)))
+        self.assert_tree(self.destination, self.contents)
+        self.check_run(self.results[-1])
+        self.judge_more()
 
     def say(self, line):
         print(line, flush=True)
 
 
+class DealtFaults(Load):
+    scene = "hostile registries"
+
+    def prepare(self):
+        self.stage = Stage(self, TREE)
+        self.judge = Judge(self, self.stage, ROW)
+        self.source = self.stage.serve("source", login="bearer", page_size=100, catalog_page=50)
+        self.destination = self.stage.serve("destination", login="basic", mount="real")
+        for registry in (self.source, self.destination):
+            registry.repositories.clear()
+        fill(self.source, self.contents)
+        self.mix = Mix((self.source, self.destination), self.seed, RATE, KINDS)
+
+    def run_command(self):
+        self.mark = len(self.destination.journal)
+        return self.stage.run(OPTIONS, timeout=TIME)
+
+    def dealt(self):
+        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(self.mix.dealt.items()))
+        # Uploads begin at one and the same place.
+        same = collections.Counter(request for request, _ in self.mix.log if " POST " not in request)
+        return (f"{self.results[-1].requests} requests, {sum(self.mix.dealt.values())} faults ({kinds}), at most "
+                f"{max(same.values(), default=0)} for the same request")
+
+    def heal(self):
+        self.mix.stop()
+
+    def writes(self):
+        return [f"{request.method} {request.target}" for request in self.destination.requests(since=self.mark) if request.writes]
+
+    def judge_more(self):
+        self.mix.forget_unheard(self.destination)
+        self.judge.secrets(self.results[-1])
+        self.judge.sessions()
+
+
+class BrokenLines(Load):
+    """Every connection breaks, sooner or later."""
+
+    scene = "docker-registry 2.8.2 behind lines that break"
+
+    def prepare(self):
+        self.source, self.destination = self.registry(), self.registry()
+        fill(self.source, self.contents)
+        generator = random.Random(f"lines {self.seed}")
+        self.lines = [BadLine(registry.port, cuts=[generator.randint(*BREAKS) for _ in range(10 * len(self.contents))])
+                      for registry in (self.source, self.destination)]
+        for line in self.lines:
+            self.addCleanup(line.stop)
+
+    def run_command(self):
+        self.destination.mark()
+        return self.program.measure(*self.arguments(*self.lines, "--output", "json", *OPTIONS), timeout=TIME)
+
+    def dealt(self):
+        broke = sum(line.was_cut for line in self.lines)
+        return f"{len(self.destination.requests())} requests to the destination, {broke} connections broke"
+
+    def heal(self):
+        for line in self.lines:
+            line.cuts.clear()
+
+    def writes(self):
+        return self.destination.requests(writes=True)
+
+    def judge_more(self):
+        pass
+
+
 def run(seed, repositories, tags, evidence):
-    begun = time.monotonic()
-    load = Load(seed, repositories, tags, evidence)
-    result = unittest.TestResult()
-    load.run(result)
-    for _, text in (*result.errors, *result.failures):
-        print(f"VIOLATION in the load of seed {seed}\n{text}kept in {load.kept}", flush=True)
-    print(f"{'no violation' if result.wasSuccessful() else 'VIOLATIONS: see above'}, {time.monotonic() - begun:.0f} s in all", flush=True)
-    return result.wasSuccessful()
+    good = True
+    for kind in (DealtFaults, BrokenLines):
+        load = kind(seed, repositories, tags, evidence)
+        result = unittest.TestResult()
+        load.run(result)
+        for _, text in (*result.errors, *result.failures):
+            print(f"VIOLATION in the load of seed {seed}, {load.scene}\n{text}kept in {load.kept}", flush=True)
+        good = good and result.wasSuccessful()
+    print("no violation" if good else "VIOLATIONS: see above", flush=True)
+    return good

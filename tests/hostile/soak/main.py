@@ -1,5 +1,5 @@
-"""Load and soak, as tools/soak starts them: main.py soak MINUTES SEED | rounds COUNT SEED | round SEED | load SEED [REPOSITORIES TAGS].
-What fails is kept below --evidence DIR, with the command that repeats it."""
+"""Load and soak, as tools/soak and ctest start them: main.py soak MINUTES SEED, rounds COUNT SEED, round SEED, or
+load SEED [REPOSITORIES TAGS]. What fails is kept below --evidence DIR, with the command that repeats it."""
 
 import argparse
 import os

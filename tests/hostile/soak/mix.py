@@ -98,8 +98,8 @@ class Mix(Disturbance):
         return make() if make else None
 
     def _note(self, session, method, kind):
-        if method in ("GET", "DELETE"):
-            self.hampered[session] += 1
+        if method in ("GET", "DELETE"):  # one that hangs takes the time of both
+            self.hampered[session] += 2 if kind == "hang" else 1
         # Who is told 200 takes it for finished; and a refusal is no reason to ask again.
         if (method, kind) == ("PUT", "html") or method == "DELETE" and kind in LASTING:
             self.unheard.append(session)

@@ -28,7 +28,7 @@ class InRegistry:
         return []
 
     def state(self):
-        return [(request.method, request.path) for request in self.registry.requests() if request.writes and request.path != "/token"]
+        return [(request.method, request.path) for request in self.registry.requests("POST|PUT|PATCH|DELETE", "^/v2/")]
 
 
 class _Files:

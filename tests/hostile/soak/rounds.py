@@ -1,5 +1,5 @@
-"""A round of a soak: a random command with random options meets random faults, perhaps a signal; the oracle looks at what has become
-of it; and without faults one run makes all whole, and the next writes nothing. All of it follows from the seed."""
+"""A round of a soak: a random command with random options meets random faults, perhaps a signal; the oracle looks at what has
+become of it; and without faults one run makes all whole, and the next writes nothing. All of it follows from the seed."""
 
 import json
 import random
@@ -135,8 +135,8 @@ class Round(RecompressCase):
         directory = self.directory / "reference"
         setting = self.recompress[1]
         for number, entry in enumerate(self.entries):
-            result = self.program.run("copy", "--progress", "none", *self.recompress, self.source_name(entry), f"oci:{directory}:{number}")
-            self.expect(result, 0)
+            self.expect(self.program.run("copy", "--progress", "none", *self.recompress, self.source_name(entry),
+                                         f"oci:{directory}:{number}"), 0)
             top = oracle.layout_entry(directory, str(number))
             entry.wanted = oracle.verify_layout(directory, str(number)).digest
 

@@ -1,5 +1,5 @@
-"""One `copy --batch -` that lives for the whole soak: requests to registries that deal faults, to layouts and to ever new archives; each
-result is judged; and neither its memory nor its descriptors may grow."""
+"""One `copy --batch -` that lives for the whole soak: requests to registries that deal faults, to layouts and to ever new archives;
+each result is judged; and neither its memory nor its descriptors may grow."""
 
 import random
 import shutil

@@ -342,9 +342,12 @@ def write_layout(image, directory, tag="latest"):
 
 
 def write_archive(image, path, tag="latest", scratch=None):
-    """Writes `image` as an oci-archive: a tar of a layout."""
+    """Writes `image` as an oci-archive, a tar of a layout, adding to one that is there."""
     path = pathlib.Path(path)
     directory = pathlib.Path(scratch or path.parent) / f".{path.name}.layout"
+    if path.exists():
+        with tarfile.open(path) as archive:
+            archive.extractall(directory)
     write_layout(image, directory, tag)
     with tarfile.open(path, "w") as archive:
         for name in ("oci-layout", "index.json", "blobs"):

@@ -256,6 +256,17 @@ TEST_F(UploadResumeTest, OneThatCannotBeCancelledStaysNoted) {
   EXPECT_EQ(std::ranges::count(registry_.targets(), "DELETE " + kPath + "old2"), 2) << "once more, and no more";
 }
 
+TEST_F(UploadResumeTest, OneThatIsRefusedAtALocationThatMayBeStaleStaysNoted) {
+  answers_["PUT " + kPath + "new?digest=" + http::percent_encode(blob_.digest.to_string())] = {400};
+  answers_["GET " + kPath + "new"] = {503};
+  answers_["DELETE " + kPath + "new"] = {404};
+  EXPECT_FALSE(upload());
+  EXPECT_THAT(journal_.lines, ElementsAre("team/app new 0-400000"));
+  answers_["GET " + kPath + "new"] = {404};
+  EXPECT_FALSE(upload());
+  EXPECT_EQ(journal_.lines.back(), "team/app ended") << "there is none, says the registry";
+}
+
 TEST_F(UploadResumeTest, AJournalThatFailsStopsNoUpload) {
   journal_.full = true;
   ASSERT_TRUE(upload());
