@@ -51,8 +51,12 @@ void BlobMover::note_answer(TransferTuner::End end, TimePoint asked) const {
   if (services_.tuner != nullptr) services_.tuner->note_answer(route_, end, services_.clock.now() - asked);
 }
 
-Result<BlobMover::Try> BlobMover::attempt(http::Caller& caller, const Order& order) {
+Result<BlobMover::Try> BlobMover::attempt(http::Caller& caller, const Order& order, Unfinished& unfinished) {
   const oci::Descriptor& blob = order.blob;
+  if (unfinished.writer) {
+    FL_TRY(auto failure, transfer(caller, blob, unfinished));
+    return Try{Outcome::kCopied, std::move(failure)};
+  }
   const TimePoint begun = services_.clock.now();
   FL_TRY(registry::BlobStart start, order.trust == Trust::kDistrust
                                         ? destination_.begin_blob_again(caller, blob)
@@ -60,12 +64,14 @@ Result<BlobMover::Try> BlobMover::attempt(http::Caller& caller, const Order& ord
   if (start.state == registry::BlobStart::State::kPresent) return Try{Outcome::kPresent, std::nullopt};
   if (start.state == registry::BlobStart::State::kMounted) return Try{Outcome::kMounted, std::nullopt};
   note_answer(TransferTuner::End::kDestination, begun);
-  FL_TRY(auto failure, transfer(caller, blob, std::move(start.writer)));
+  unfinished = {std::move(start.writer), std::nullopt};
+  FL_TRY(auto failure, transfer(caller, blob, unfinished));
   return Try{Outcome::kCopied, std::move(failure)};
 }
 
 Result<std::optional<RelayFailure>> BlobMover::transfer(http::Caller& caller, const oci::Descriptor& blob,
-                                                        std::unique_ptr<io::BlobWriter> writer) {
+                                                        Unfinished& unfinished) {
+  std::unique_ptr<io::BlobWriter> writer = std::move(unfinished.writer);
   std::optional<TransferSlots::Slot> slot;
   if (blob.size > kSmallBlob) {
     FL_TRY(TransferSlots::Slot taken, services_.slots.take(caller.stop));
@@ -92,9 +98,13 @@ Result<std::optional<RelayFailure>> BlobMover::transfer(http::Caller& caller, co
   }
   note_answer(TransferTuner::End::kSource, asked);
   const TimePoint answered = services_.clock.now();
-  std::optional<RelayFailure> failure = relay(**reader, *writer, blob, services_.progress);
+  std::optional<RelayFailure> failure = relay(**reader, *writer, blob, services_.progress, unfinished.read);
   failure ? timer.fail(failure->error) : timer.finish({.bytes = blob.size, .items = 1});
   reader->reset();
+  if (failure && failure->read) {
+    unfinished = {std::move(writer), failure->read};
+    return failure;
+  }
   if (failure) writer->abort();
   if (services_.tuner != nullptr && !failure) {
     services_.tuner->note_transfer(route_, shape.chunk_size, blob.size, services_.clock.now() - answered);
@@ -121,8 +131,9 @@ Result<BlobMover::Outcome> BlobMover::move(http::Caller& caller, const oci::Desc
 
 Result<BlobMover::Outcome> BlobMover::carry_out(http::Caller& caller, const Order& order) {
   Outcome outcome = Outcome::kPresent;
+  Unfinished unfinished;
   FL_CHECK(with_retries(services_, caller.stop, order.blob, [&]() -> Result<std::optional<RelayFailure>> {
-    FL_TRY(Try result, attempt(caller, order));
+    FL_TRY(Try result, attempt(caller, order, unfinished));
     outcome = result.outcome;
     return std::move(result.failure);
   }));

@@ -53,11 +53,17 @@ class BlobMover {
     Trust trust;
     std::optional<registry::MountOrigin> mount_from;
   };
+  /// What a try leaves to the next where its writer was set back.
+  struct Unfinished {
+    std::unique_ptr<io::BlobWriter> writer;
+    std::optional<EarlierReading> read;
+  };
   Result<Outcome> carry_out(http::Caller& caller, const Order& order);
-  Result<Try> attempt(http::Caller& caller, const Order& order);
-  /// Brings the bytes; nullopt: the writer has committed them.
+  Result<Try> attempt(http::Caller& caller, const Order& order, Unfinished& unfinished);
+  /// Brings the bytes to the writer, which is gone afterwards but where it was set back; nullopt: it has committed
+  /// them.
   Result<std::optional<RelayFailure>> transfer(http::Caller& caller, const oci::Descriptor& blob,
-                                               std::unique_ptr<io::BlobWriter> writer);
+                                               Unfinished& unfinished);
   QueueShape queue_shape(const oci::Descriptor& blob) const;
   /// Tells the tuner, where there is one, how long an end has taken since it was asked.
   void note_answer(TransferTuner::End end, TimePoint asked) const;

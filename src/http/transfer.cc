@@ -187,6 +187,15 @@ void Transfer::on_header(std::string_view line) {
   headers_complete_ = take_head_line(line, response_);
 }
 
+// The first line is counted when it is complete. That an answer has begun is known before, but not where a body is
+// sent: libcurl says so of that as well.
+bool Transfer::headers_have_begun() const {
+  if (header_bytes_ > 0) return true;
+  if (request_.method == Method::kPut || request_.method == Method::kPatch) return false;
+  curl_off_t first_byte = 0;
+  return curl_easy_getinfo(handle_.get(), CURLINFO_STARTTRANSFER_TIME_T, &first_byte) == CURLE_OK && first_byte > 0;
+}
+
 Error Transfer::classify(CURLcode code) const {
   const std::string detail = error_text_[0] != '\0' ? printable(error_text_.data()) : curl_easy_strerror(code);
   const std::string where = request_.url.origin().to_string();
@@ -221,7 +230,9 @@ Error Transfer::classify(CURLcode code) const {
           fmt::format("refused to contact {}: the registry named a loopback, link-local or metadata address", where)};
     case CURLE_OUT_OF_MEMORY:
       // libcurl's answer to a header line that outgrows its buffer, too.
-      if (!headers_complete_) return {ErrorCode::kProtocol, fmt::format("{}: a header line is too long", where)};
+      if (headers_have_begun() && !headers_complete_) {
+        return {ErrorCode::kProtocol, fmt::format("{}: a header line is too long", where)};
+      }
       return {ErrorCode::kInternal, fmt::format("{}: out of memory", where)};
     default:
       if (proxy_asks_for_credentials(handle_.get())) {

@@ -78,6 +78,7 @@ class Transfer {
   Status set_tls();
   void set_headers();
   void on_header(std::string_view line);
+  bool headers_have_begun() const;
   Error classify(CURLcode code) const;
 
   static std::size_t write_callback(char* data, std::size_t size, std::size_t count, void* self) noexcept;

@@ -51,6 +51,13 @@ oci::Digest Hasher::finish() {
   return oci::Digest::from_hash(algorithm_, hash.data());
 }
 
+oci::Digest Hasher::digest_so_far() const {
+  Hasher copy(algorithm_);
+  if (EVP_MD_CTX_copy_ex(copy.context_->evp.get(), context_->evp.get()) != 1) throw std::bad_alloc();
+  copy.context_->usable = context_->usable;
+  return copy.finish();
+}
+
 void Hasher::reset() {
   if (EVP_DigestInit_ex(context_->evp.get(), context_->md, nullptr) != 1) throw std::bad_alloc();
   context_->usable = true;

@@ -13,7 +13,8 @@ struct UploadSession {
   http::Url location;
   /// OCI-Chunk-Min-Length; 0 where the registry did not ask for one.
   std::uint64_t minimum_chunk = 0;
-  /// Bytes that an earlier run has sent and the registry has confirmed: they are not sent again.
+  /// Bytes that the registry holds of what was sent before, by an earlier run or before it lost some: they are not sent
+  /// again.
   std::uint64_t offset = 0;
   /// The run's journal names the session.
   bool noted = false;

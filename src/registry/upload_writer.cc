@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "registry/access.h"
-#include "registry/upload_resume.h"
+#include "registry/upload_standing.h"
 
 namespace freightliner::registry {
 namespace {
@@ -36,8 +35,10 @@ class UploadWriter : public io::BlobWriter {
   Result<http::Response> finish_body();
   /// The closing PUT without a body, behind PATCH requests.
   Status close_session();
-  /// Ends a PATCH and goes on to where its answer points; returns the bytes that the session holds by that answer.
-  Result<std::optional<std::uint64_t>> close_patch();
+  /// Ends a PATCH, behind which the session should hold `sent` bytes; returns how many it does.
+  Result<std::uint64_t> close_patch(std::uint64_t sent);
+  /// The session holds what can't be put right in it.
+  Error lost_count(std::uint64_t held, std::uint64_t sent) const;
   Status settle(const http::Response& response);
   Status settle_lost_answer(Error error);
   /// The closing PUT's URL.
@@ -156,11 +157,14 @@ void UploadWriter::undo() noexcept {
   upload_.cancel();
 }
 
-Result<std::optional<std::uint64_t>> UploadWriter::close_patch() {
+Result<std::uint64_t> UploadWriter::close_patch(std::uint64_t sent) {
   FL_TRY(const http::Response response, finish_body());
-  FL_TRY(session_.location, exchange_.resolve_target(response, response.headers.find("Location"), "PATCH upload"));
-  const auto range = response.headers.find("Range");
-  return range ? parse_upload_range(*range) : std::nullopt;
+  return held_after_patch(exchange_, caller_, session_, response, sent);
+}
+
+Error UploadWriter::lost_count(std::uint64_t held, std::uint64_t sent) const {
+  return Error(ErrorCode::kTemporary, fmt::format("upload {}@{}: the registry holds {} bytes where {} were sent",
+                                                  session_.repository, session_.blob.digest.to_string(), held, sent));
 }
 
 /// The whole blob in the closing PUT.
@@ -229,18 +233,18 @@ Status ChunkedWriter::open_patch() {
   return open(std::move(patch), patch_size_);
 }
 
-// On success our own offset counts: ECR's Range lags behind. But a session that holds more than was sent did so before
-// this run went on with it, and has bytes in it twice.
+// A registry that kept a part of the PATCH gets the rest from there. One that holds more than was sent has bytes in it
+// that we don't know, and one that has lost what it had confirmed may do so for ever: both are left for a new session.
 Status ChunkedWriter::end_patch() {
-  FL_TRY(const auto held, close_patch());
-  offset_ += patch_size_;
-  if (session_.offset > 0 && held && *held > offset_) {
-    return fail(ErrorCode::kTemporary,
-                fmt::format("upload {}@{}: the registry holds {} bytes where {} were sent", session_.repository,
-                            session_.blob.digest.to_string(), *held, offset_));
-  }
+  const std::uint64_t sent = offset_ + patch_size_;
+  FL_TRY(const std::uint64_t held, close_patch(sent));
+  if (held > sent || held < offset_) return fail(lost_count(held, sent));
+  offset_ = held;
   note();
-  return {};
+  if (held == sent) return {};
+  session_.offset = held;
+  skip_ = held;
+  return fail(lost_count(held, sent).with_reason(ErrorReason::kSetBack));
 }
 
 Status ChunkedWriter::write(io::Chunk chunk) {
@@ -285,16 +289,19 @@ class StreamedWriter final : public UploadWriter, public io::BlobStream {
 
   Status write(io::Chunk chunk) override {
     if (!body_) {
-      sent_ = 0;
+      patch_begin_ = sent_;
       FL_CHECK(open(call(http::Method::kPatch), http::kUnknownLength));
     }
     sent_ += chunk.size();
     FL_CHECK(write_all(std::move(chunk)));
-    if (limit_ > 0 && sent_ >= limit_) FL_CHECK(close_patch());
+    if (limit_ > 0 && sent_ - patch_begin_ >= limit_) FL_CHECK(end_patch());
     return {};
   }
 
-  Status commit() override { return body_ ? close_patch_and_session() : close_session(); }
+  Status commit() override {
+    if (body_) FL_CHECK(end_patch());
+    return close_session();
+  }
 
   Status commit(const oci::Descriptor& blob) override {
     session_.blob = blob;
@@ -304,13 +311,15 @@ class StreamedWriter final : public UploadWriter, public io::BlobStream {
   void abort() noexcept override { UploadWriter::abort(); }
 
  private:
-  Status close_patch_and_session() {
-    FL_CHECK(close_patch());
-    return close_session();
+  // The bytes are made on the way: what the registry did not keep is not there any more.
+  Status end_patch() {
+    FL_TRY(const std::uint64_t held, close_patch(sent_));
+    return held == sent_ ? Status() : Status(fail(lost_count(held, sent_)));
   }
 
-  std::uint64_t limit_;     // 0: none
-  std::uint64_t sent_ = 0;  // in the PATCH that is open
+  std::uint64_t limit_;            // 0: none
+  std::uint64_t sent_ = 0;         // in all
+  std::uint64_t patch_begin_ = 0;  // of the PATCH that is open
 };
 
 }  // namespace

@@ -176,7 +176,8 @@ Result<SharedDirectory> DirectoryStore::prepare() {
   FL_TRY(SharedDirectory directory, root_->make_layout(layout_));
   const Status versioned = has_version_.with([&](bool& present) -> Status {
     if (present) return {};
-    io::remove_stale_temporaries(*directory);
+    // Only of the files that are ours here: the user may keep others beside them.
+    for (const char* const name : {kVersionFile, kIndexFile}) io::remove_stale_temporaries_of(*directory, name);
     root_->sweep_blobs();
     FL_TRY(present, has_version(*this));
     if (present) return {};

@@ -1,5 +1,7 @@
 """Names that lead nowhere, lines that break, proxies and certificates that are no good."""
 
+import os
+import pathlib
 import socket
 import ssl
 
@@ -21,6 +23,29 @@ def unknown_name(stage, side):
     stage.env["RES_OPTIONS"] = "timeout:1 attempts:1"
     stage.reach(side, "registry.invalid")
     stage.heal_source = lambda: straight_again(stage)
+
+
+def flapping_name(stage, script):
+    """Found at some look-ups and not at others, as `script` says (flapping_names.cc). The library stands beside the program, where
+    the build has put it."""
+    library = pathlib.Path(stage.program.binary).resolve().parents[2] / "tests/libflapping_names.so"
+    stage.look_ups = stage.case.directory / "look-ups"
+    stage.env = {"LD_PRELOAD": str(library), "FREIGHTLINER_FLAPPING": script, "FREIGHTLINER_FLAPPING_LOG": str(stage.look_ups),
+                 # What stands before the runtime of AddressSanitizer is none of its business.
+                 "ASAN_OPTIONS": f"{os.environ.get('ASAN_OPTIONS', '')}:verify_asan_link_order=0"}
+    for side in ("source", "destination"):
+        host = f"{side}.flapping.test:{getattr(stage, side).port}"
+        getattr(stage, side).realm = f"http://{host}/token"
+        stage.options += ["--plain-http", host]
+        stage.reach(side, host)
+    stage.script = script
+
+
+def looked_up(stage, _):
+    """Once more after each failure, and for each of the two names."""
+    seen = stage.look_ups.read_text()
+    stage.case.assertEqual(seen[:len(stage.script)], stage.script)
+    stage.case.assertEqual(seen.count("."), 2, "found names are kept")
 
 
 def by_name(stage):
@@ -104,9 +129,27 @@ def offers_http_2(stage):
         registry.server._context.set_alpn_protocols(["h2", "http/1.1"])
 
 
+def frame(kind, stream, payload):
+    """RFC 9113, section 4.1."""
+    return len(payload).to_bytes(3, "big") + bytes([kind, 0]) + stream.to_bytes(4, "big") + payload
+
+
+# An empty SETTINGS, as a server begins with, then the end of the connection, or of the first stream (CANCEL).
+FRAMES = {"goaway": frame(4, 0, b"") + frame(7, 0, bytes(8)), "rst_stream": frame(4, 0, b"") + frame(3, 1, b"\0\0\0\x08")}
+
+
+def http_2_frames(stage, side, kind):
+    """A server that speaks HTTP/2 though nobody has asked it to: what it says is no answer, and is not asked for again."""
+    offers_http_2(stage)
+    method, path = ("GET", stage.blob) if side == "source" else ("PUT", stage.uploads)
+    getattr(stage, side).rule(method, path, faults.Raw(lambda _: [FRAMES[kind]]))
+
+
 ROWS = [
     Row(95, "a name that nobody knows", "TEMP", unknown_name, commands=(COPY,), options=QUICK,
         variants=named("source", "destination")),
+    Row(95, "a name that flaps: NXDOMAIN, SERVFAIL, found", "NEW", flapping_name, commands=(COPY,), check=looked_up,
+        variants={"nxdomain": ("n",), "servfail": ("s",), "both": ("ns",), "between": ("n.s",), "each": ("ns.ns",)}),
     Row(96, "AAAA dead, A alive", "NEW", by_name, commands=(COPY,)),
     Row(97, "IPv6 literal", "NEW", ipv6),
     Row(98, "connection refused, black hole, silence", "TEMP", nobody, commands=(COPY,), options=QUICK, variants={
@@ -120,5 +163,7 @@ ROWS = [
     Row(101, "certificates and versions that are no good", "TLS", bad_certificate, host_wide=True, check=no_request_bytes, variants={
         f"{kind}_{side}": (kind, side) for side in ("source", "destination")
         for kind in ("expired", "wrong_host", "self_signed", "wrong_usage", "tls_1_0")}),
-    Row(102, "HTTP/2 is offered, and not taken: there is no GOAWAY to suffer from", "NEW", offers_http_2),
+    Row(102, "HTTP/2 is offered, and not taken", "NEW", offers_http_2),
+    Row(102, "GOAWAY, RST_STREAM where an answer of HTTP/1.1 belongs", "PROTO", http_2_frames, variants={
+        f"{kind}_{side}": (side, kind) for kind in FRAMES for side in ("source", "destination")}),
 ]

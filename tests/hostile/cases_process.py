@@ -245,15 +245,17 @@ def reader_gone(stage):
 
 
 ROWS = [
-    Row(103, "kill -9 at a request", "NEW", play=killed, variants=named(1, 9, 20), whole=named(*range(2, 60))),
-    Row(103, "kill -9 while a layout is written", "NEW", play=killed_while_writing_a_layout, commands=(COPY,), variants=named(2, 8),
-        whole=named(*range(1, 9))),
+    Row(103, "kill -9 as the 1st, 9th, 20th request arrives; what had arrived is not sent again", "NEW", play=killed,
+        variants=named(1, 9, 20), whole=named(*range(2, 60))),
+    Row(103, "kill -9 at the 2nd, 8th request, while a layout is written", "NEW", play=killed_while_writing_a_layout,
+        commands=(COPY,), variants=named(2, 8), whole=named(*range(1, 9))),
     Row(104, "SIGTERM, SIGINT", "NEW", play=signalled, variants={"term": (signal.SIGTERM,), "int": (signal.SIGINT,)}),
-    Row(105, "no space left", "LOCAL", play=injected, commands=(COPY,), variants={
-        "write": ("write", "ENOSPC", 1), "fsync": ("fsync", "ENOSPC", 1), "rename": ("rename,renameat,renameat2", "ENOSPC", 1)}),
-    Row(105, "a limit on the size of files", "LOCAL", play=file_too_large, commands=(COPY,)),
-    Row(106, "few descriptors", "NEW", play=few_descriptors, variants=named(12, 16, 24)),
-    Row(107, "fsync fails", "LOCAL", play=injected, commands=(COPY,), variants={
+    Row(105, "ENOSPC at each thread's first write, fsync, rename; the index is the old or the new one", "LOCAL", play=injected,
+        commands=(COPY,), variants={"write": ("write", "ENOSPC", 1), "fsync": ("fsync", "ENOSPC", 1),
+                                    "rename": ("rename,renameat,renameat2", "ENOSPC", 1)}),
+    Row(105, "a limit on the size of files (EFBIG, SIGXFSZ)", "LOCAL", play=file_too_large, commands=(COPY,)),
+    Row(106, "12, 16, 24 descriptors for the whole run", "NEW", play=few_descriptors, variants=named(12, 16, 24)),
+    Row(107, "EIO at each thread's first, second fsync of a layout", "LOCAL", play=injected, commands=(COPY,), variants={
         str(number): ("fsync", "EIO", number) for number in (1, 2)}),
     Row(108, "a directory that may not be written", "LOCAL", play=read_only, commands=(COPY,), variants=named("directory", "blobs")),
     Row(109, "two runs to one destination", "NEW", play=two_runs, commands=(COPY,)),

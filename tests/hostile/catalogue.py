@@ -32,6 +32,24 @@ ELSEWHERE = {
             "test_auth.py::Helpers.test_a_missing_helper", "test_auth.py::Helpers.test_a_helper_that_hangs_ends_with_the_run",
             "test_auth.py::Helpers.test_helper_names_are_no_paths"),
 }
+# Sweeps, which count their positions themselves: (number, class, what is swept, expected class, commands, the sweep).
+EVERYWHERE = "registry, layout, archive, tree"
+SWEPT = [
+    (29, "throttling", "at every request of both registries, logins included: reset, 500, 429, half an answer, none, garbage; once and "
+     "twice in a row", "NEW, of garbage NEW or PROTO", "copy, replicate-tree", "request"),
+    (103, "process", f"kill -9 at every request and every write, sync, rename and creation ({EVERYWHERE} and its worker)", "OLD or NEW",
+     "copy, replicate-tree", "kill"),
+    (105, "process", f"ENOSPC at every write, sync, rename and creation ({EVERYWHERE} and its worker)", "LOCAL", "copy, replicate-tree",
+     "disk"),
+    (107, "process", f"EIO at every write, sync, rename and creation; no second sync of one file ({EVERYWHERE} and its worker)", "LOCAL",
+     "copy, replicate-tree", "disk"),
+    (106, "process", f"EMFILE at every call that gives a descriptor ({EVERYWHERE} and its worker)",
+     "NEW, AUTH, TEMP, TLS or LOCAL", "copy, replicate-tree", "descriptor"),
+    (106, "process", f"ENOMEM at every call that maps memory or makes a thread, once and from there on ({EVERYWHERE})",
+     "NEW, LOCAL, TEMP, or 1", "copy, replicate-tree", "memory"),
+    (106, "process", "limits of the address space, from too little to enough (registry, tree)", "NEW, LOCAL, TEMP, or 1",
+     "copy, replicate-tree", "memory"),
+]
 # Number → why there is no test.
 LEFT_OUT = {}
 
@@ -53,7 +71,7 @@ ctest; `tools/test` runs the quick set, `tools/test --hostile` the whole one. On
 | `cases_*.py` | the rows: number, fault, expected class |
 | `run.py`, `row.py` | how rows become tests |
 | `disturbance.py` | faults in front of a registry's door, for the sweeps and the soak |
-| `sweeps/` | a fault, a kill, a full disk or a lack of descriptors at every single position, for 103 and 105 to 107: `hostile.sweep_*` |
+| `sweeps/` | a fault, a kill, a full disk, a lack of descriptors or memory at every single position: `hostile.sweep_*`, named in the rows that they belong to |
 | `soak/` | many tags under many faults, and random commands under random faults for hours: `tools/soak`, `hostile.load`, `hostile.soak` |
 | `test_*.py` | tests of all that: the registry is like a real one where it means no harm, the oracle can fail, the catalogue is complete |
 
@@ -87,6 +105,9 @@ def lines(name):
     for number, (where, title, *tests) in ELSEWHERE.items():
         if where == name:
             yield number, f"| {number} | {title} | | | {', '.join(f'`{INTEGRATION}{test}`' for test in tests)} |"
+    for number, where, title, expected, commands, sweep in SWEPT:
+        if where == name:
+            yield number, f"| {number} | {title} | {expected} | {commands} | `hostile.sweep_{sweep}` |"
 
 
 def readme():

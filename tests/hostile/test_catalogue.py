@@ -36,6 +36,12 @@ class Catalogue(unittest.TestCase):
                     file, _, name = test.partition("::")
                     self.assertIn(name, self.methods(ROOT / catalogue.INTEGRATION / file))
 
+    def test_every_sweep_is_listed(self):
+        sweeps = {path.stem.removesuffix("_sweep") for path in pathlib.Path(__file__).parent.glob("sweeps/*_sweep.py")}
+        self.assertEqual({sweep for *_, sweep in catalogue.SWEPT}, sweeps)
+        for number, where, *_ in catalogue.SWEPT:
+            self.assertIn(number, {row.number for row in self.rows[where]}, "beside rows")
+
     @staticmethod
     def methods(path):
         tree = ast.parse(path.read_text())

@@ -38,6 +38,7 @@ enum class ErrorReason {
   kUnknownBlob,   ///< a registry refused a manifest because it misses a blob of it (MANIFEST_BLOB_UNKNOWN)
   kHostDown,      ///< the host failed too often in a row: asking it again now is of no use
   kTokenRefused,  ///< a body was refused with 401; a fresh token has been fetched since
+  kSetBack,       ///< the writer goes on at an earlier byte, once it gets the blob again from its start
   kTriedEnough,   ///< was tried again already as often as it may be: whoever asked for it does not try again
 };
 

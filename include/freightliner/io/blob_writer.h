@@ -9,7 +9,8 @@ namespace freightliner::io {
 class BlobWriter {
  public:
   virtual ~BlobWriter() = default;
-  /// Takes the chunk. On return the chunk's queue has at least one free chunk, or an error is returned.
+  /// Takes the chunk. On return the chunk's queue has at least one free chunk, or an error is returned. After
+  /// ErrorReason::kSetBack the writer, which then holds no chunk, may be given the whole blob again, from its start.
   virtual Status write(Chunk chunk) = 0;
   /// Makes the bytes written the blob that the writer was opened for. The caller has checked size and digest before the
   /// last write(); the writer makes them durable or has the registry confirm them.

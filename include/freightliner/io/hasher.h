@@ -19,6 +19,8 @@ class Hasher {
   void update(ByteSpan bytes) noexcept;
   /// The digest of all bytes so far; the hasher can be used no further but for reset().
   oci::Digest finish();
+  /// The same, and the hasher goes on.
+  oci::Digest digest_so_far() const;
   void reset();
 
  private:

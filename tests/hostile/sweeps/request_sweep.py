@@ -92,8 +92,7 @@ def requests_of(command, image):
 
 
 class Requests(unittest.TestCase):
-    """The quick set, and a tree: one of the faults at each request, in turn. The whole set of copies: each of them, once and
-    twice."""
+    """The quick set: one of the faults at each request, in turn. The whole set: each of them, once and twice."""
 
     def sweep(self, command, whole=False):
         image = scenes.multi_arch_image() if WHOLE else scenes.small_image()
@@ -109,7 +108,7 @@ class Requests(unittest.TestCase):
         self.sweep(COPY, WHOLE)
 
     def test_replicate_tree(self):
-        self.sweep(TREE)
+        self.sweep(TREE, WHOLE)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ FILES = ("write", "pwrite64", "copy_file_range", "ftruncate", "fsync", "fdatasyn
 WRITES = REQUESTS + FILES
 DESCRIPTORS = ("openat", "openat2", "socket", "socketpair", "pipe2", "eventfd2", "signalfd4", "epoll_create1", "timerfd_create",
                "inotify_init1", "dup", "dup3")
+# Not brk: it fails by returning what it would not change, which strace can't do.
+MEMORY = ("mmap", "mprotect", "mremap", "clone3")
+LOADED = "munmap"  # the loader's first: what it knew of the libraries, when all of them are there
 LINE = re.compile(r"^(?:(\d+) +)?(\w+)\((.*)$")
 # A path behind a descriptor, or a quoted one.
 DESCRIPTOR = re.compile(r"^(\d+)<(.*?)>(?:\(deleted\))?[,) ]")
@@ -25,6 +28,7 @@ HELLO = r"\26\3"  # as strace writes the first bytes of a TLS connection
 STANDARD = {"1": "standard output", "2": "standard error"}
 PORT = re.compile(r":\d+$")
 RANDOM = re.compile(r"\.[0-9a-f]{16}\.tmp")
+DIRECTORY = re.compile(r"^fl-test-.*")  # the test's own
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ def target_of(call, rest):
         return file_of(QUOTED.findall(rest)[-1])
     if call in DESCRIPTORS:
         return rest.partition(",")[0]
+    if call in MEMORY:
+        return ", ".join(rest.split(", ")[2:4]) if call == "mmap" else "memory"
     number, path = DESCRIPTOR.match(rest).groups()
     if number in STANDARD:
         return STANDARD[number]
@@ -82,7 +88,7 @@ def sent_in(rest):
 
 
 def file_of(path):
-    return PORT.sub(":*", RANDOM.sub(".*.tmp", os.path.basename(path)))
+    return DIRECTORY.sub("fl-test-*", PORT.sub(":*", RANDOM.sub(".*.tmp", os.path.basename(path))))
 
 
 def relevant(call, rest, calls):
@@ -91,7 +97,7 @@ def relevant(call, rest, calls):
 
 
 def read_trace(path, calls=WRITES):
-    counts, trace = collections.Counter(), Trace()
+    counts, trace, loading = collections.Counter(), Trace(), calls == MEMORY
     for line in path.read_text(errors="replace").splitlines():
         trace.killed = trace.killed or "killed by SIGKILL" in line
         match = LINE.match(line)
@@ -100,10 +106,12 @@ def read_trace(path, calls=WRITES):
         thread, call, rest = match.groups()
         if call == "execve":  # what came before was another program's
             trace.threads.pop(thread, None)
-        if call not in calls:
+            loading = calls == MEMORY
+        if call not in calls and call != LOADED:
             continue
         counts[thread, call] += 1
-        if relevant(call, rest, calls):
+        loading = loading and call != LOADED
+        if not loading and call != LOADED and relevant(call, rest, calls):
             position = Position(call, counts[thread, call], target_of(call, rest), rest)
             trace.threads.setdefault(thread, []).append(position)
             if "(INJECTED)" in rest:
@@ -119,9 +127,19 @@ def failure(position, error):
     return ("-e", f"inject={position.call}:error={error}:when={position.number}")
 
 
+def failures_from(position, positions, error, calls):
+    """From the position on: also of the other calls that come behind it."""
+    injection = []
+    for call in calls:
+        later = [other for other in positions[positions.index(position):] if other.call == call]
+        first = later[0].number if later else 1 + max((other.number for other in positions if other.call == call), default=0)
+        injection += ["-e", f"inject={call}:error={error}:when={first}+"]
+    return injection
+
+
 def command(log, injection=(), all_threads=False, calls=WRITES):
     return ("strace", "-y", "-s", "80", "-o", log, *(["-f"] if all_threads else []),
-            "-e", f"trace=execve,{','.join(calls)}", *injection)
+            "-e", f"trace=execve,{','.join(calls)}{f',{LOADED}' if calls == MEMORY else ''}", *injection)
 
 
 def first_thread(scene, injection=(), all_threads=False, calls=WRITES):
@@ -143,7 +161,7 @@ def traced(pid):
         return True
 
 
-def held_thread(scene, injection=(), which=None):
+def held_thread(scene, injection=(), which=None, calls=WRITES):
     """A run of the scene that is held up, and of which then thread `which` (in the order of their birth) is followed, or all.
     Returns the result, the trace, and the threads that there were."""
     log = scene.case.directory / "strace.log"
@@ -154,7 +172,7 @@ def held_thread(scene, injection=(), which=None):
     chosen = threads if which is None else [threads[which]]
     follow = [argument for thread in chosen for argument in ("-p", str(thread))]
     with open(os.devnull, "wb") as nowhere:
-        strace = process.spawn([*command(log, injection), *follow], stderr=nowhere)
+        strace = process.spawn([*command(log, injection, calls=calls), *follow], stderr=nowhere)
     try:
         process.wait_until(lambda: all(map(traced, chosen)), what="strace at its threads")
         hold.release()
@@ -162,7 +180,7 @@ def held_thread(scene, injection=(), which=None):
         strace.wait(10)
     finally:
         process.stop(strace)
-    return result, read_trace(log), threads
+    return result, read_trace(log, calls), threads
 
 
 def positions_of_first_thread(scene_class, image, alone=False, calls=WRITES):
@@ -177,11 +195,11 @@ def positions_of_first_thread(scene_class, image, alone=False, calls=WRITES):
     return find
 
 
-def positions_of_worker(scene_class, image):
+def positions_of_worker(scene_class, image, calls=WRITES):
     """For discover(): which of the threads that there are while the run is held up writes, and its positions from then on."""
 
     def find(case):
-        result, trace, threads = held_thread(scene_class(case, image))
+        result, trace, threads = held_thread(scene_class(case, image), calls=calls)
         case.assertEqual(result.exit_code, 0, result)
         workers = {threads.index(int(thread)): positions for thread, positions in trace.threads.items()
                    if int(thread) != threads[0]}

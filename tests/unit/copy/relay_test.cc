@@ -1,5 +1,6 @@
 #include "copy/relay.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -37,7 +38,7 @@ class TextReader final : public io::BlobReader {
 class TextWriter final : public io::BlobWriter {
  public:
   Status write(io::Chunk chunk) override {
-    if (text.size() >= fail_at) return fail(ErrorCode::kTemporary, "full");
+    if (text.size() >= fail_at) return fail(Error(ErrorCode::kTemporary, "full").with_reason(reason));
     text.append(as_text(chunk.bytes()));
     return {};
   }
@@ -50,6 +51,7 @@ class TextWriter final : public io::BlobWriter {
   std::string text;
   bool committed = false;
   std::size_t fail_at = std::string::npos;
+  ErrorReason reason = ErrorReason::kNone;
   std::optional<Error> commit_error;
 };
 
@@ -135,6 +137,46 @@ TEST_F(RelayTest, NamesTheSideThatBroke) {
   ASSERT_TRUE(failure);
   EXPECT_EQ(failure->side, RelaySide::kDestination);
   EXPECT_EQ(failure->error.code(), ErrorCode::kDenied);
+}
+
+// What the destination has kept of the first reading is in no later hash.
+TEST_F(RelayTest, ASecondReadingMustBringWhatTheFirstDid) {
+  for (const std::size_t flipped : {0U, 15U, 16U, 30U}) {
+    for (std::size_t step = 1; step <= 16; ++step) {
+      SCOPED_TRACE(fmt::format("byte {}, {} at a time", flipped, step));
+      std::string wrong = text_;
+      wrong[flipped] ^= 1;
+      writer_ = TextWriter();
+      writer_.fail_at = 16;
+      writer_.reason = ErrorReason::kSetBack;
+      TextReader first(queue_, wrong, 8);
+      const auto set_back = run(first, describe(text_));
+      ASSERT_TRUE(set_back && set_back->read);
+      EXPECT_EQ(set_back->read->bytes, 32U);
+      EXPECT_EQ(set_back->read->digest, io::digest_of(wrong.substr(0, 32)));
+
+      writer_ = TextWriter();
+      TextReader second(queue_, text_, step);
+      const auto failure = relay(second, writer_, describe(text_), progress_, set_back->read);
+      ASSERT_TRUE(failure);
+      EXPECT_EQ(failure->error.code(), ErrorCode::kIntegrity);
+      EXPECT_FALSE(writer_.committed);
+
+      TextReader third(queue_, text_, step);
+      const EarlierReading right{32, io::digest_of(text_.substr(0, 32))};
+      writer_ = TextWriter();
+      EXPECT_FALSE(relay(third, writer_, describe(text_), progress_, right));
+      EXPECT_TRUE(writer_.committed);
+    }
+  }
+}
+
+TEST_F(RelayTest, OnlyAWriterThatIsSetBackNeedsAnotherReading) {
+  writer_.fail_at = 16;
+  TextReader reader(queue_, text_, 8);
+  const auto failure = run(reader, describe(text_));
+  ASSERT_TRUE(failure);
+  EXPECT_FALSE(failure->read);
 }
 
 }  // namespace

@@ -64,5 +64,15 @@ TEST(Hasher, MovesWithItsState) {
   EXPECT_EQ(third.finish(), digest_of("abc"));
 }
 
+TEST(Hasher, TellsTheDigestSoFarAndGoesOn) {
+  Hasher hasher(DigestAlgorithm::kSha512);
+  EXPECT_EQ(hasher.digest_so_far(), digest_of("", DigestAlgorithm::kSha512));
+  hasher.update(as_bytes("ab"));
+  EXPECT_EQ(hasher.digest_so_far(), digest_of("ab", DigestAlgorithm::kSha512));
+  hasher.update(as_bytes("c"));
+  EXPECT_EQ(hasher.finish(), digest_of("abc", DigestAlgorithm::kSha512));
+  EXPECT_THROW(static_cast<void>(hasher.digest_so_far()), std::logic_error);
+}
+
 }  // namespace
 }  // namespace freightliner::io

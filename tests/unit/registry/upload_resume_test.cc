@@ -7,6 +7,7 @@
 #include <map>
 
 #include "freightliner/io/hasher.h"
+#include "registry/upload_standing.h"
 #include "support/scripted_registry.h"
 
 namespace freightliner::registry {
@@ -14,6 +15,7 @@ namespace {
 
 using test::ScriptedRegistry;
 using test::SeenRequest;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -92,7 +94,7 @@ class UploadResumeTest : public testing::Test {
   }
   std::string url(const std::string& name) const { return registry_.server().url(kPath + name); }
 
-  /// Brings the whole blob to an upload.
+  /// Brings the whole blob to an upload; to the same writer again as often as it is set back.
   Status upload(std::uint64_t chunk_size = 0) {
     RegistryOptions options = registry_.options();
     options.chunk_size = chunk_size;
@@ -101,16 +103,22 @@ class UploadResumeTest : public testing::Test {
     RegistryClient client(options, registry_.authenticator(), services);
     FL_TRY(BlobStart start, client.begin_blob(registry_.caller(), "team/app", blob_, std::nullopt));
     if (start.state != BlobStart::State::kUploading) return {};
+    for (set_back_ = 0;; ++set_back_) {
+      Status brought = bring(*start.writer);
+      if (brought) return start.writer->commit();
+      if (brought.error().reason() == ErrorReason::kSetBack) continue;
+      start.writer->abort();
+      return brought;
+    }
+  }
+  Status bring(io::BlobWriter& writer) {
     io::ChunkQueue queue(pool_, 65536, 4);
     for (std::string_view rest = content_; !rest.empty();) {
       io::Chunk chunk = queue.try_take();
       rest.remove_prefix(chunk.append(as_bytes(rest)));
-      if (Status written = start.writer->write(std::move(chunk)); !written) {
-        start.writer->abort();
-        return written;
-      }
+      FL_CHECK(writer.write(std::move(chunk)));
     }
-    return start.writer->commit();
+    return {};
   }
   std::vector<std::string> bodies(const std::string& method) const {
     std::vector<std::string> result;
@@ -122,6 +130,7 @@ class UploadResumeTest : public testing::Test {
 
   std::map<std::string, Answer> answers_;
   int patches_ = 0;
+  int set_back_ = 0;
   std::string content_ = std::string(kSize - 5, 'x') + "tail\n";
   oci::Descriptor blob_{.media_type = "a/b", .digest = io::digest_of(content_), .size = kSize};
   io::BufferPool pool_;
@@ -211,6 +220,7 @@ TEST_F(UploadResumeTest, AnswersThatBeginANewSession) {
 TEST_F(UploadResumeTest, ASessionThatHoldsMoreThanItSaidIsLeft) {
   save(url("old"));
   answers_["PATCH " + kPath + "old2"] = {202, "", {"Location: " + kPath + "more", "Range: 0-400000"}};
+  answers_["GET " + kPath + "more"] = {404};
   const Status sent = upload();
   ASSERT_FALSE(sent);
   EXPECT_TRUE(sent.error().retryable()) << sent.error().describe();
@@ -235,9 +245,64 @@ TEST_F(UploadResumeTest, ASessionThatRefusesTheRestIsLeft) {
 }
 
 TEST_F(UploadResumeTest, ARangeThatLagsIsNoReasonToStop) {
-  save(url("old"));
-  answers_["PATCH " + kPath + "old2"] = {202, "", {"Location: " + kPath + "behind", "Range: 0-5000"}};
-  EXPECT_TRUE(upload());
+  const std::string here = "Location: " + kPath + "here";
+  for (const Answer& standing :
+       {Answer{404}, Answer{405}, Answer{503}, Answer{204, "", {"Range: 0-5000"}}, Answer{204, "", {here}},
+        Answer{204, "", {here, "Range: 0-0"}}, Answer{204, "", {here, fmt::format("Range: 0-{}", kSize - 1)}}}) {
+    SCOPED_TRACE(fmt::format("{} {}", standing.status, fmt::join(standing.headers, ", ")));
+    save(url("old"));
+    answers_["PATCH " + kPath + "old2"] = {202, "", {"Location: " + kPath + "behind", "Range: 0-5000"}};
+    answers_["GET " + kPath + "behind"] = standing;
+    EXPECT_TRUE(upload());
+    EXPECT_EQ(set_back_, 0);
+  }
+}
+
+TEST_F(UploadResumeTest, WhatTheRegistryDidNotKeepIsSentAgain) {
+  answers_["PATCH " + kPath + "patched1"] = {202, "", {"Location: " + kPath + "short", "Range: 0-179999"}};
+  answers_["GET " + kPath + "short"] = {204, "", {"Location: " + kPath + "true", "Range: 0-179999"}};
+  ASSERT_TRUE(upload(150'000));
+  EXPECT_EQ(set_back_, 1);
+  EXPECT_THAT(registry_.targets(),
+              ElementsAre(StartsWith("HEAD"), "POST " + kPath, "PATCH " + kPath + "new", "PATCH " + kPath + "patched1",
+                          "GET " + kPath + "short", "PATCH " + kPath + "true", "PATCH " + kPath + "patched2",
+                          StartsWith("PUT " + kPath + "patched3?digest=")));
+  EXPECT_THAT(bodies("PATCH"), ElementsAre(content_.substr(0, 150'000), content_.substr(150'000, 150'000),
+                                           content_.substr(180'000, 150'000), content_.substr(330'000)));
+  EXPECT_EQ(registry_.server().requests()[5].header("content-range"), "180000-329999");
+  EXPECT_THAT(journal_.lines, Contains("team/app true 180000-330000"));
+}
+
+// All bytes but those of the PATCH that lost some have gone into the hash of a whole reading by then.
+TEST_F(UploadResumeTest, AlsoBehindTheLastPatch) {
+  answers_["PATCH " + kPath + "new"] = {202, "", {"Location: " + kPath + "short", "Range: 0-399998"}};
+  answers_["GET " + kPath + "short"] = {204, "", {"Location: " + kPath + "true", "Range: 0-399998"}};
+  ASSERT_TRUE(upload(kSize));
+  EXPECT_EQ(set_back_, 1);
+  EXPECT_THAT(bodies("PATCH"), ElementsAre(content_, "\n"));
+}
+
+TEST_F(UploadResumeTest, CountsThatCanNotBeGoneOnFrom) {
+  for (const std::string held : {"0-149998", "0-300000"}) {  // less than was confirmed, more than was sent
+    SCOPED_TRACE(held);
+    patches_ = 0;
+    answers_["PATCH " + kPath + "patched1"] = {202, "", {"Location: " + kPath + "odd", "Range: " + held}};
+    answers_["GET " + kPath + "odd"] = {204, "", {"Location: " + kPath + "odd", "Range: " + held}};
+    const Status sent = upload(150'000);
+    ASSERT_FALSE(sent);
+    EXPECT_EQ(set_back_, 0);
+    EXPECT_TRUE(sent.error().retryable()) << sent.error().describe();
+    EXPECT_EQ(registry_.targets().back(), "DELETE " + kPath + "odd");
+  }
+}
+
+TEST_F(UploadResumeTest, ABlobOfOneByteIsAllThere) {
+  content_ = "x";
+  blob_ = {.media_type = "a/b", .digest = io::digest_of(content_), .size = 1};
+  answers_["PATCH " + kPath + "new"] = {202, "", {"Location: " + kPath + "one", "Range: 0-0"}};
+  ASSERT_TRUE(upload(150'000));
+  EXPECT_EQ(set_back_, 0);
+  EXPECT_EQ(registry_.targets().size(), 4U) << "nobody is asked";
 }
 
 TEST_F(UploadResumeTest, ASessionForABlobThatIsThereIsCancelled) {

@@ -62,6 +62,19 @@ TEST_F(DirectoryLayout, LooksAsTheSpecificationSays) {
   EXPECT_EQ(directory_.read("layout/blobs/sha256/" + image_.manifest.digest().hex()), image_.manifest.bytes());
 }
 
+TEST_F(DirectoryLayout, SweepsUpItsOwnTemporariesAlone) {
+  fs::create_directory(directory_ / "layout");
+  const std::vector<std::string> theirs = {".backup.0123456789abcdef.tmp", ".index.json.bak.0123456789abcdef.tmp",
+                                           ".index.json.tmp"};
+  for (const std::string& name : theirs) directory_.write("layout/" + name, "theirs");
+  for (const char* const name : {".index.json.0123456789abcdef.tmp", ".oci-layout.0123456789abcdef.tmp"}) {
+    directory_.write(std::string("layout/") + name, "half");
+  }
+  ASSERT_TRUE(write(image_));
+  EXPECT_THAT(entries_of(directory_ / "layout"),
+              ElementsAre(theirs[0], ".freightliner.lock", theirs[1], theirs[2], "blobs", "index.json", "oci-layout"));
+}
+
 TEST_F(DirectoryLayout, MakesParents) {
   const ImageName deep = name_of(TransportKind::kOci, directory_ / "a/b/c/", ":v1");
   const auto target = open_layout_destination(deep, true, test::cleanups(), Logger{}).value();
