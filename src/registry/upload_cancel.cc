@@ -39,8 +39,9 @@ Status cancel_upload(Exchange& exchange, const http::Caller& caller, const Uploa
     request.timeout = time;
     return cleaner.session.perform(request, cleaner.stop);
   };
+  // A registry says 204 or refuses; 200 is what a portal on the way says.
   const auto is_told = [](const Result<http::Response>& answer) {
-    return answer && answer->status != 429 && answer->status < 500;
+    return answer && (answer->status == 204 || (answer->status >= 400 && answer->status < 500 && answer->status != 429));
   };
   // What made the upload fail may have met this request, too: once more, within the same time and without a wait.
   const auto ask = [&]() -> Result<http::Response> {
@@ -62,7 +63,8 @@ Status cancel_upload(Exchange& exchange, const http::Caller& caller, const Uploa
   exchange.services().log.debug("{}: status {}, delete {}", call.what, status ? status->status : 0, deleted.status);
   // Other refusals say that there is no such session any more, or that this registry never deletes one; but where its
   // status is not known, the Location may have been a stale one.
-  if (!is_told(deleted) || deleted.status == 401 || (deleted.status == 404 && !is_told(status))) {
+  const bool is_refused = deleted.status == 401 || deleted.status == 429 || deleted.status >= 500;
+  if (is_refused || (deleted.status == 404 && !is_told(status))) {
     return fail(exchange.error_of(deleted, call.what));
   }
   timer.finish({.items = 1});

@@ -283,5 +283,5 @@ ROWS = [
     Row(63, "cancelled upload: no session is left", "INTEG", cancelled, commands=(COPY, TREE), check=cancel_was_sent),
     Row(63, "cancelled upload: a fault in the way of that", "INTEG", cancelled_at_once_more, check=was_met, variants={
         f"{name}_{method}": (method, fault) for method in ("GET", "DELETE")
-        for name, fault in (("500", faults.status(500)), ("reset", faults.ResetOnRequest()))}),
+        for name, fault in (("500", faults.status(500)), ("reset", faults.ResetOnRequest()), ("html", faults.html()))}),
 ]
