@@ -53,10 +53,11 @@ Status cancel_upload(Exchange& exchange, const http::Caller& caller, const Uploa
   };
   // Where this gets no answer, the Location that is known may still be good.
   const auto status = ask();
+  bool is_known = is_told(status);
   if (status && status->ok()) {
-    if (auto location = exchange.resolve_target(*status, status->headers.find("Location"), call.what)) {
-      call.url = *std::move(location);
-    }
+    auto location = exchange.resolve_target(*status, status->headers.find("Location"), call.what);
+    is_known = location.has_value();
+    if (location) call.url = *std::move(location);
   }
   call.method = http::Method::kDelete;
   FL_TRY(const http::Response deleted, ask());
@@ -64,7 +65,7 @@ Status cancel_upload(Exchange& exchange, const http::Caller& caller, const Uploa
   // Other refusals say that there is no such session any more, or that this registry never deletes one; but where its
   // status is not known, the Location may have been a stale one.
   const bool is_refused = deleted.status == 401 || deleted.status == 429 || deleted.status >= 500;
-  if (is_refused || (deleted.status == 404 && !is_told(status))) {
+  if (is_refused || (deleted.status == 404 && !is_known)) {
     return fail(exchange.error_of(deleted, call.what));
   }
   timer.finish({.items = 1});

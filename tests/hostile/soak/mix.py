@@ -98,11 +98,11 @@ class Mix(Disturbance):
         return make() if make else None
 
     def _note(self, session, method, kind):
-        if method in ("GET", "DELETE"):  # one that hangs takes the time of both
-            self.hampered[session] += 2 if kind == "hang" else 1
-        # Who is told 200 takes it for finished; and a refusal is no reason to ask again.
-        if (method, kind) == ("PUT", "html") or method == "DELETE" and kind in LASTING:
-            self.unheard.append(session)
+        if method in ("GET", "DELETE") and kind != "slow":
+            # What hangs takes the time of both tries, and a refusal or a lie is no reason for a second one.
+            self.hampered[session] += 1 if kind in TRANSIENT else 2
+        if (method, kind) == ("PUT", "html"):
+            self.unheard.append(session)  # who is told 200 takes it for finished
 
     def _key(self, side, request):
         arguments = sorted((name, *values) for name, values in request.query.items() if name != "_state")

@@ -19,6 +19,7 @@ BATCH = "copy --batch"
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 # 1 s would be short for a machine that is busy.
 STALL = ("--stall-timeout", "2s")
+TIME = 600  # seconds for a run: a hundred hangs, some of which cost five stalls
 
 
 class SoakStage(Stage):
@@ -170,7 +171,7 @@ class Round(RecompressCase):
     # --- runs
 
     def run_command(self, options=None):
-        result = self.stage.run(self.options if options is None else options)
+        result = self.stage.run(self.options if options is None else options, timeout=TIME)
         self.results.append(result)
         return result
 
@@ -203,7 +204,7 @@ class Round(RecompressCase):
 
         self.mix.at(self.generator.randrange(1, 40 * len(self.entries)), send)
         running.append(self.stage.program.start(*self.stage.arguments(self.options), env=self.stage.env))
-        result = running[0].wait(180)
+        result = running[0].wait(TIME)
         result.requests = 0
         self.results.append(result)
         return result
