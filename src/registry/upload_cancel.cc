@@ -41,7 +41,8 @@ Status cancel_upload(Exchange& exchange, const http::Caller& caller, const Uploa
   };
   // A registry says 204 or refuses; 200 is what a portal on the way says.
   const auto is_told = [](const Result<http::Response>& answer) {
-    return answer && (answer->status == 204 || (answer->status >= 400 && answer->status < 500 && answer->status != 429));
+    return answer &&
+           (answer->status == 204 || (answer->status >= 400 && answer->status < 500 && answer->status != 429));
   };
   // What made the upload fail may have met this request, too: once more, within the same time and without a wait.
   const auto ask = [&]() -> Result<http::Response> {
