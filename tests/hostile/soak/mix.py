@@ -9,6 +9,7 @@ from disturbance import Disturbance, Hang, Truncate, garbage
 from support import faults
 
 SESSION = re.compile(r"(?<=/uploads/)[0-9a-f-]+")
+LIST = re.compile(r"/(tags/list|referrers/[^/]+)$")
 SLOW = 0.2  # seconds
 
 
@@ -83,7 +84,7 @@ class Mix(Disturbance):
             key = self._key(side, request)
             self.asked[key] += 1
             kind = self._draw(key, self.asked[key])
-            if kind == "404" and request.path.endswith("/tags/list"):
+            if kind == "404" and LIST.search(request.path):
                 kind = None  # which says that there are none: true or not, nobody can tell
             if kind:
                 self.dealt[kind] += 1
