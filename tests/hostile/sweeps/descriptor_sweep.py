@@ -16,18 +16,14 @@ BY_THE_CLOCK = ("status", "fd")
 
 
 class Short(Trial):
-    def __init__(self, scene, position, which=None):
+    def __init__(self, scene, position):
         super().__init__(str(position))
-        self.scene, self.position, self.which = scene, position, which
+        self.scene, self.position = scene, position
 
     def perform(self):
         scene = self.scene(self, scenes.small_image())
         injection = tracing.failure(self.position, "EMFILE")
-        if self.which is None:
-            result, trace = tracing.first_thread(scene, injection, calls=tracing.DESCRIPTORS)
-        else:
-            result, trace, _ = tracing.held_thread(scene, injection, self.which, tracing.DESCRIPTORS)
-            result.requests, result.peak_rss_kib = 0, 0  # not measured
+        result, trace = tracing.first_thread(scene, injection, calls=tracing.DESCRIPTORS)
         self.assertIn(result.exit_code, CODES + ((PARTIAL,) if scene.COMMAND == TREE else ()), result)
         self.assertTrue(result.exit_code == 0 or result.stderr.strip(), result)
         self.check_run(result)
@@ -46,11 +42,6 @@ class Descriptors(unittest.TestCase):
 
     def test_a_tree_its_first_thread(self):
         self.sweep_scene(scenes.ToTree, without=BY_THE_CLOCK)
-
-    def test_a_tree_its_worker(self):
-        find = tracing.positions_of_worker(scenes.ToTree, scenes.small_image(), tracing.DESCRIPTORS)
-        which, positions = discover(self, find)
-        sweep(self, f"EMFILE, {scenes.ToTree.NAME}, its worker", [Short(scenes.ToTree, position, which) for position in positions])
 
     def test_to_a_registry(self):
         self.sweep_scene(scenes.ToRegistry)
