@@ -106,8 +106,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(202, (("Location", self.path.partition("?")[0]),))
 
     def do_PUT(self):
-        self.swallow()
-        self.answer(201, (("Location", self.path.partition("?")[0]),))
+        headers = [("Location", self.path.partition("?")[0])]
+        if "/manifests/" in self.path:
+            self.count("PUT")
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.count("received", len(body))
+            headers.append(("Docker-Content-Digest", "sha256:" + hashlib.sha256(body).hexdigest()))
+        else:
+            self.swallow()
+        self.answer(201, headers)
 
     do_DELETE = do_PUT
 
