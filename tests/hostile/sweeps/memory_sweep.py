@@ -9,7 +9,6 @@ from trials import WHOLE, Trial, discover, sweep  # first: it knows where the ot
 
 import scenes
 import tracing
-from row import PARTIAL, TREE
 
 # Done with less; out of memory; the credentials, the other side or the file can't be reached.
 CODES = (0, 1, 4, 6, 10, 11)
@@ -17,18 +16,7 @@ NOT_LOADED = 127
 SPAN, STEP = 24 << 10, 64 if WHOLE else 512  # KiB
 
 
-class Starved(Trial):
-    def judged(self, scene, result):
-        self.assertIn(result.exit_code, CODES + ((PARTIAL,) if scene.COMMAND == TREE else ()), result)
-        self.assertTrue(result.exit_code == 0 or result.stderr.strip(), result)
-        self.check_run(result)
-        scene.judge.secrets(result)
-        scene.judge.bounds(result)
-        self.assertIn(scene.old_or_new(), ("NEW",) if result.exit_code == 0 else ("OLD", "NEW"), result)
-        scene.converges()
-
-
-class Refused(Starved):
+class Refused(Trial):
     def __init__(self, scene, position, more=()):
         super().__init__(f"{position}, {'and all behind it' if more else 'alone'}")
         self.scene, self.position, self.more = scene, position, more
@@ -37,7 +25,7 @@ class Refused(Starved):
         scene = self.scene(self, scenes.small_image())
         injection = self.more or tracing.failure(self.position, "ENOMEM")
         result, trace = tracing.first_thread(scene, injection, calls=tracing.MEMORY)
-        self.judged(scene, result)
+        scene.starved(result, CODES)
         return self.position in trace.injected
 
 
@@ -46,7 +34,7 @@ def limited(case, scene_class, kib):
     return scene, scene.run(("prlimit", f"--as={kib * 1024}"))
 
 
-class Limited(Starved):
+class Limited(Trial):
     def __init__(self, scene, kib):
         super().__init__(f"{kib} KiB of addresses")
         self.scene, self.kib = scene, kib
@@ -56,7 +44,7 @@ class Limited(Starved):
         if result.exit_code == NOT_LOADED:
             self.assertEqual(scene.old_or_new(), "OLD")
         else:
-            self.judged(scene, result)
+            scene.starved(result, CODES)
         return True
 
 
