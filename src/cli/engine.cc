@@ -24,7 +24,9 @@ runtime::MemoryGovernor::Options memory_options(const RunRequest& request) {
   std::size_t transfer = kChunksPerQueue * io::buffer_capacity(largest);
   if (request.codec_memory > 0) {
     const std::size_t chunk_size = request.buffer_size.value_or(copy::TransferTuner::Limits().smallest);
-    transfer = std::max(transfer, copy::recompress_buffer_bytes(chunk_size, kChunksPerQueue));
+    // And one more, or the small buffers of configs push one of these out for each layer.
+    transfer = std::max(transfer,
+                        copy::recompress_buffer_bytes(chunk_size, kChunksPerQueue) + io::buffer_capacity(chunk_size));
   }
   return {.budget = runtime::find_memory_budget(request.max_memory), .retained_cap = request.jobs * transfer};
 }
