@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "allocation_count.h"
+#include "cpu_time.h"
 #include "figures.h"
 #include "freightliner/io/buffer_pool.h"
 #include "freightliner/io/chunk_queue.h"
@@ -23,10 +24,11 @@ namespace {
 
 using freightliner::kKiB;
 using freightliner::kMiB;
+using freightliner::bench::best_nanoseconds;
+using freightliner::bench::Seconds;
 using freightliner::io::BufferPool;
 using freightliner::io::ChunkQueue;
 using freightliner::io::PooledBuffer;
-using Seconds = std::chrono::duration<double>;
 
 constexpr std::size_t kCompared = 1 * kMiB;
 constexpr int kManyThreads = 16;
@@ -106,25 +108,6 @@ void malloc_first_touch(benchmark::State& state) {
 }
 BENCHMARK(malloc_first_touch)->Arg(kCompared);
 
-Seconds thread_cpu_time() {
-  timespec time = {};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
-
-/// Nanoseconds of CPU (user and system) per call, the best of a few rounds: so that other load does not count.
-template <class Function>
-double best_nanoseconds(std::int64_t calls, Function&& function) {
-  double best = 1e18;
-  for (int round = 0; round < kRounds; ++round) {
-    const Seconds start = thread_cpu_time();
-    for (std::int64_t i = 0; i < calls; ++i) function();
-    const Seconds elapsed = thread_cpu_time() - start;
-    best = std::min(best, elapsed.count() * 1e9 / static_cast<double>(calls));
-  }
-  return best;
-}
-
 /// Cycles per second of `threads` threads together, by the wall clock: waiting for each other has to count. Needs a
 /// machine that is otherwise idle.
 double rate(BufferPool& pool, int threads) {
@@ -192,9 +175,9 @@ void take_figures(freightliner::bench::Figures& figures) {
   constexpr int kWorkers = 8;
   constexpr std::size_t kChunks = 6;
   BufferPool pool;
-  const double pooled = best_nanoseconds(2'000'000, [&] { cycle(pool, 64 * kKiB); });
-  const double pooled_large = best_nanoseconds(2'000'000, [&] { cycle(pool, kCompared); });
-  const double fresh = best_nanoseconds(2'000, [] { malloc_and_touch(kCompared); });
+  const double pooled = best_nanoseconds(kRounds, 2'000'000, [&] { cycle(pool, 64 * kKiB); });
+  const double pooled_large = best_nanoseconds(kRounds, 2'000'000, [&] { cycle(pool, kCompared); });
+  const double fresh = best_nanoseconds(kRounds, 2'000, [] { malloc_and_touch(kCompared); });
   const double together = rate(pool, kManyThreads) / rate(pool, 1);
   const double cores = std::max(1U, std::thread::hardware_concurrency());
   const auto steady = static_cast<double>(allocations_in_steady_state());

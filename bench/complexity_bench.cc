@@ -16,6 +16,7 @@
 
 #include "copy/copy_plan.h"
 #include "copy/memory_image.h"
+#include "cpu_time.h"
 #include "figures.h"
 #include "freightliner/replicate/pattern.h"
 #include "freightliner/replicate/version.h"
@@ -23,7 +24,8 @@
 
 namespace {
 
-using Seconds = std::chrono::duration<double>;
+using freightliner::bench::Seconds;
+using freightliner::bench::thread_cpu_time;
 /// Prepares an input of `n` and returns what is to be timed.
 using Prepare = std::function<std::function<void()>(std::size_t n)>;
 
@@ -124,12 +126,6 @@ void register_benchmarks() {
         ->MinTime(kMinTime)
         ->Complexity(subject.order);
   }
-}
-
-Seconds thread_cpu_time() {
-  timespec time = {};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
 /// CPU time (user and system) of one call, the best of a few, each long enough for the clock.

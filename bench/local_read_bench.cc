@@ -10,7 +10,6 @@
 #include <netinet/in.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,6 +25,7 @@
 #include "figures.h"
 #include "freightliner/base/bytes.h"
 #include "freightliner/io/hasher.h"
+#include "process_cost.h"
 #include "transport/file_blob_reader.h"
 
 namespace freightliner::bench {
@@ -151,12 +151,6 @@ void read_mapped(const Job& job, std::size_t window) {
   }
 }
 
-struct Cost {
-  double cpu_seconds = 0;
-  double wall_seconds = 0;
-  double rss_mib = 0;
-};
-
 struct Variant {
   std::string name;
   bool comparable;  ///< sends by 64 KiB as the product does, memory does not grow with the blob, and a cut file is an
@@ -188,35 +182,6 @@ void drop_from_cache(const Job& job) {
   const io::UniqueFd file = open_file(job);
   fsync(file.get());
   posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED);
-}
-
-Cost measure(const Variant& variant, const Job& job) {
-  const auto start = std::chrono::steady_clock::now();
-  const pid_t child = fork();
-  if (child == 0) {
-    try {
-      variant.run(job);
-    } catch (const std::exception& error) {
-      fmt::print(stderr, "{}: {}\n", variant.name, error.what());
-      _exit(1);
-    }
-    _exit(0);
-  }
-  int status = 0;
-  rusage usage = {};
-  wait4(child, &status, 0, &usage);
-  if (status != 0) throw std::runtime_error(variant.name + " failed");
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-  };
-  return {seconds(usage.ru_utime) + seconds(usage.ru_stime),
-          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
-          static_cast<double>(usage.ru_maxrss) / 1024};
-}
-
-Cost median(std::vector<Cost> costs) {
-  std::ranges::sort(costs, {}, &Cost::cpu_seconds);
-  return costs[costs.size() / 2];
 }
 
 void make_file(const Job& job) {
@@ -276,8 +241,9 @@ int main(int argc, char** argv) {
   for (int round = 0; round < rounds; ++round) {
     for (Variant& variant : variants) {
       drop_from_cache(job);
-      variant.cold.push_back(measure(variant, job));
-      variant.warm.push_back(measure(variant, job));
+      for (std::vector<Cost>* const costs : {&variant.cold, &variant.warm}) {
+        costs->push_back(cost_of(variant.name, [&] { variant.run(job); }));
+      }
     }
   }
   unlink(job.file.c_str());

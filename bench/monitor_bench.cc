@@ -12,15 +12,16 @@
 #include <vector>
 
 #include "allocation_count.h"
+#include "cpu_time.h"
 #include "figures.h"
 #include "freightliner/runtime/performance_monitor.h"
 
 namespace {
 
+using freightliner::bench::best_nanoseconds;
 using freightliner::runtime::Operation;
 using freightliner::runtime::OperationTimer;
 using freightliner::runtime::PerformanceMonitor;
-using Seconds = std::chrono::duration<double>;
 
 constexpr int kRounds = 5;
 constexpr int kManyThreads = 16;
@@ -56,24 +57,6 @@ void monitor_snapshot(benchmark::State& state) {
 }
 BENCHMARK(monitor_snapshot);
 
-Seconds thread_cpu_time() {
-  timespec time = {};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
-
-/// Nanoseconds of CPU per call, the best of a few rounds: so that other load does not count.
-template <class Function>
-double best_nanoseconds(std::int64_t calls, Function&& function) {
-  double best = 1e18;
-  for (int round = 0; round < kRounds; ++round) {
-    const Seconds start = thread_cpu_time();
-    for (std::int64_t i = 0; i < calls; ++i) function();
-    best = std::min(best, (thread_cpu_time() - start).count() * 1e9 / static_cast<double>(calls));
-  }
-  return best;
-}
-
 /// The same while many threads record the same operation, which none does in a run: there they wait for the network.
 double contended_nanoseconds(PerformanceMonitor& monitor) {
   constexpr int kCalls = 200'000;
@@ -83,7 +66,7 @@ double contended_nanoseconds(PerformanceMonitor& monitor) {
     for (int thread = 0; thread < kManyThreads; ++thread) {
       threads.emplace_back([&monitor, &times, thread] {
         std::uint64_t random = static_cast<std::uint64_t>(thread);
-        times[static_cast<std::size_t>(thread)] = best_nanoseconds(kCalls, [&] { record(monitor, random); });
+        times[static_cast<std::size_t>(thread)] = best_nanoseconds(kRounds, kCalls, [&] { record(monitor, random); });
       });
     }
   }
@@ -95,15 +78,15 @@ void take_figures(freightliner::bench::Figures& figures) {
   constexpr double kMostPerLook = 10e6;  // 1 % of a processor, once a second
   PerformanceMonitor monitor;
   std::uint64_t random = 1;
-  const double one = best_nanoseconds(2'000'000, [&] { record(monitor, random); });
+  const double one = best_nanoseconds(kRounds, 2'000'000, [&] { record(monitor, random); });
   const std::uint64_t before = allocation_count();
   for (int i = 0; i < 1'000'000; ++i) record(monitor, random);
   const auto allocations = static_cast<double>(allocation_count() - before);
-  const double timed = best_nanoseconds(1'000'000, [&] {
+  const double timed = best_nanoseconds(kRounds, 1'000'000, [&] {
     OperationTimer timer(monitor, Operation::kHead);
     timer.finish({.items = 1});
   });
-  const double look = best_nanoseconds(500, [&] { benchmark::DoNotOptimize(monitor.snapshot()); });
+  const double look = best_nanoseconds(kRounds, 500, [&] { benchmark::DoNotOptimize(monitor.snapshot()); });
   const double contended = contended_nanoseconds(monitor);
 
   figures.at_most("recording an operation, one thread", one, "ns", kMostPerRecord);

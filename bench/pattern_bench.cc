@@ -13,19 +13,21 @@
 #include <vector>
 
 #include "allocation_count.h"
+#include "cpu_time.h"
 #include "figures.h"
 #include "freightliner/replicate/name_filter.h"
 #include "freightliner/replicate/version.h"
 
 namespace {
 
+using freightliner::bench::best_cpu_time;
 using freightliner::bench::Figures;
+using freightliner::bench::Seconds;
 using freightliner::replicate::NameFilter;
 using freightliner::replicate::NameKind;
 using freightliner::replicate::Pattern;
 using freightliner::replicate::PatternCache;
 using freightliner::replicate::PatternList;
-using Seconds = std::chrono::duration<double>;
 
 constexpr std::size_t kManyTags = 100'000;
 constexpr std::size_t kFewTags = 1'000;
@@ -224,31 +226,13 @@ void register_benchmarks() {
       ->Complexity(benchmark::oNLogN);
 }
 
-Seconds thread_cpu_time() {
-  timespec time = {};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
-
-/// CPU time (user and system) of one call, the best of a few: so that other load does not count.
-template <class Function>
-Seconds best_time(Function&& function) {
-  Seconds best(1e18);
-  for (int round = 0; round < kRounds; ++round) {
-    const Seconds start = thread_cpu_time();
-    function();
-    best = std::min(best, thread_cpu_time() - start);
-  }
-  return best;
-}
-
 /// With as many tags as fit into the processor's caches: reading the others from memory is not the pattern's work.
 void take_matches(Figures& figures, const std::vector<std::string>& all_tags) {
   constexpr std::ptrdiff_t kCachedTags = 10'000;
   const std::vector<std::string> tags(all_tags.begin(), all_tags.begin() + kCachedTags);
   for (const TierCase& tier : tier_cases()) {
     const auto pattern = *Pattern::compile(tier.pattern, tier.kind);
-    const Seconds time = best_time([&] {
+    const Seconds time = best_cpu_time(kRounds, 1, [&] {
       for (const std::string& tag : tags) benchmark::DoNotOptimize(pattern->matches(tag));
     });
     const double nanoseconds = time.count() * 1e9 / static_cast<double>(tags.size());
@@ -262,8 +246,8 @@ void take_filters(Figures& figures, const std::vector<std::string>& tags) {
   const std::vector<std::string> few(tags.begin(), tags.begin() + kFewTags);
   for (const PatternSet& set : pattern_sets()) {
     const NameFilter filter = make_filter(set);
-    const double many_time = best_time([&] { filter_all(filter, tags); }).count();
-    const double few_time = best_time([&] { filter_all(filter, few); }).count();
+    const double many_time = best_cpu_time(kRounds, 1, [&] { filter_all(filter, tags); }).count();
+    const double few_time = best_cpu_time(kRounds, 1, [&] { filter_all(filter, few); }).count();
     const std::uint64_t before = allocation_count();
     filter_all(filter, tags);
     const auto allocations = static_cast<double>(allocation_count() - before);
@@ -280,7 +264,7 @@ void take_cache(Figures& figures, const std::vector<std::string>& tags) {
   constexpr int kMatches = 2'000;
   constexpr double kLimit = 20;
   const auto time_of = [&](const std::vector<std::string>& patterns, auto&& pattern_of) {
-    return best_time([&] {
+    return best_cpu_time(kRounds, 1, [&] {
       for (std::size_t i = 0; i < kMatches; ++i) {
         for (std::size_t p = 0; p < patterns.size(); ++p) benchmark::DoNotOptimize(pattern_of(p)->matches(tags[i]));
       }

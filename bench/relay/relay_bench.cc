@@ -3,9 +3,6 @@
 // the median counts. Exit 1 where the ratio of the product with its default sizes is above --max-ratio.
 
 #include <fmt/format.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -15,17 +12,12 @@
 
 #include "figures.h"
 #include "freightliner/base/bytes.h"
+#include "process_cost.h"
 #include "relay/blob_server.h"
 #include "relay/variants.h"
 
 namespace freightliner::bench {
 namespace {
-
-struct Cost {
-  double cpu_seconds = 0;
-  double wall_seconds = 0;
-  double rss_mib = 0;
-};
 
 enum class Role { kFloor, kProduct, kOther };
 
@@ -37,34 +29,11 @@ struct Variant {
 };
 
 Cost measure(const Variant& variant, const RelayJob& job, int jobs) {
-  const auto start = std::chrono::steady_clock::now();
-  const pid_t child = fork();
-  if (child == 0) {
-    try {
-      std::vector<std::thread> threads;
-      for (int i = 0; i < jobs; ++i) threads.emplace_back([&] { variant.run(job); });
-      for (std::thread& thread : threads) thread.join();
-    } catch (const std::exception& error) {
-      fmt::print(stderr, "{}: {}\n", variant.name, error.what());
-      _exit(1);
-    }
-    _exit(0);
-  }
-  int status = 0;
-  rusage usage = {};
-  wait4(child, &status, 0, &usage);
-  if (status != 0) throw std::runtime_error(variant.name + " failed");
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-  };
-  return {seconds(usage.ru_utime) + seconds(usage.ru_stime),
-          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
-          static_cast<double>(usage.ru_maxrss) / 1024};
-}
-
-Cost median(std::vector<Cost> costs) {
-  std::ranges::sort(costs, {}, &Cost::cpu_seconds);
-  return costs[costs.size() / 2];
+  return cost_of(variant.name, [&] {
+    std::vector<std::thread> threads;
+    for (int i = 0; i < jobs; ++i) threads.emplace_back([&] { variant.run(job); });
+    for (std::thread& thread : threads) thread.join();
+  });
 }
 
 // The sizes that the product takes where the user gives none: cli/defaults.h.

@@ -137,7 +137,9 @@ Result<http::Response> exchange(http::Session& session, const TokenQuery& query,
                       .with_reason(ErrorReason::kTriedEnough)
                       .with_context("cannot log in to " + printable(query.registry, 256)));
     }
-    if (!clock.sleep_for(*delay, stop)) return fail(ErrorCode::kCancelled, "stopped while waiting for a token server");
+    if (!clock.sleep_for(*delay, stop)) {
+      return fail(stopped_before_retry(std::move(error).with_context("token server " + token_server(query))));
+    }
   }
 }
 

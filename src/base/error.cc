@@ -49,4 +49,15 @@ std::string Error::describe() const {
   return text + message_;
 }
 
+Error stopped_before_retry(const Error& failure) {
+  return Error(ErrorCode::kCancelled, failure.describe()).with_reason(ErrorReason::kRetryStopped);
+}
+
+Error ended_from_outside(Error failure, ErrorCode code, std::string reason) {
+  if (!failure.names_cause()) return Error(code, std::move(reason));
+  const bool may_go_away = failure.code() == ErrorCode::kCancelled || failure.code() == ErrorCode::kTemporary;
+  if (code == ErrorCode::kTemporary && !may_go_away) return failure;
+  return Error(code, failure.describe()).with_context(std::move(reason));
+}
+
 }  // namespace freightliner

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <exception>
 #include <new>
+#include <string_view>
 #include <system_error>
 
 #include "cli/command.h"
@@ -61,6 +62,19 @@ void tune_allocator() noexcept {
   ::mallopt(M_TRIM_THRESHOLD, kMapAbove);
 }
 
+// Memory that runs out where nothing may be thrown (in a worker, in clean-up) ends the run, but as what it is.
+[[noreturn]] void end_without_memory() noexcept {
+  try {
+    if (const std::exception_ptr thrown = std::current_exception()) std::rethrow_exception(thrown);
+  } catch (const std::bad_alloc&) {
+    constexpr std::string_view kWords = "freightliner: error: internal error: out of memory\n";
+    static_cast<void>(!::write(STDERR_FILENO, kWords.data(), kWords.size()));
+    ::_exit(kExitInternal);
+  } catch (...) {
+  }
+  std::abort();
+}
+
 }  // namespace
 
 std::optional<std::string> process_environment(const char* name) {
@@ -89,6 +103,7 @@ int run_program(int argc, char** argv) {
   Terminal::occupy_standard_descriptors();
   // A closed standard output and a file over the user's limit (ulimit -f) are errors to report, not deaths.
   for (const int number : {SIGPIPE, SIGXFSZ}) std::signal(number, SIG_IGN);
+  std::set_terminate(end_without_memory);
   tune_allocator();
   Terminal terminal(STDOUT_FILENO, STDERR_FILENO, process_environment);
   return run({argv + (argc > 0 ? 1 : 0), argv + argc}, process_environment, terminal);

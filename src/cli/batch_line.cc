@@ -55,7 +55,10 @@ Result<ConfigEntry> read_option(const std::string& member, const oci::Json& valu
 Result<Duration> read_timeout(const oci::Json& object) {
   const auto found = object.find("timeout");
   if (found == object.end()) return Duration(0);
-  if (!found->is_string() && !found->is_number_unsigned()) {
+  if (found->is_number() && !found->is_number_unsigned()) {
+    return wrong("timeout", "must be a whole number of seconds, not below 0");
+  }
+  if (!found->is_string() && !found->is_number()) {
     return wrong("timeout", "must be a string as in \"30s\", or a number of seconds");
   }
   const std::string text = found->is_string() ? found->get<std::string>() : found->dump();

@@ -62,7 +62,9 @@ std::string render_json(const CheckpointContents& contents) {
 Status clear(const std::string& file, const Voice& voice) {
   // A damaged one is cleared as well: then nobody can tell.
   const auto contents = replicate::read_checkpoint(file);
-  FL_CHECK(replicate::clear_checkpoint(file));
+  if (Status cleared = replicate::clear_checkpoint(file); !cleared) {
+    return fail(input_error(std::move(cleared).error()));
+  }
   if (!contents || contents->uploads.empty()) return {};
   const std::size_t open = contents->uploads.size();
   write_progress(voice.terminal, voice.log_format,
@@ -79,8 +81,9 @@ Result<std::string> carry_out(const std::vector<std::string>& operands, const Vo
     FL_CHECK(clear(operands[1], voice));
     return std::string();
   }
-  FL_TRY(const CheckpointContents contents, replicate::read_checkpoint(operands[1]));
-  return voice.json_output ? render_json(contents) : render_text(contents);
+  auto contents = replicate::read_checkpoint(operands[1]);
+  if (!contents) return fail(input_error(std::move(contents).error()));
+  return voice.json_output ? render_json(*contents) : render_text(*contents);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "freightliner/base/text.h"
 #include "freightliner/cli/exit_codes.h"
 #include "freightliner/io/file.h"
+#include "freightliner/oci/reference.h"
 #include "freightliner/replicate/version.h"
 
 namespace freightliner::cli {
@@ -41,6 +42,7 @@ std::string reason_of(const Decision& decision) {
 }
 
 Verdict judge(const replicate::NameFilter& filter, bool skip_digest_tags, const std::string& tag) {
+  if (!oci::is_valid_tag(tag)) return {tag, false, "not a tag", nullptr};
   const Decision decision = filter.decide(tag);
   if (decision.selected() && skip_digest_tags && replicate::is_digest_tag(tag))
     return {tag, false, "--skip-digest-tags", nullptr};

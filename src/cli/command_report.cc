@@ -28,6 +28,12 @@ Status check_picture(const std::string& path, const std::string& report) {
               fmt::format("--svg: {} is a report that is read: name another", printable(path, 4096)));
 }
 
+Result<replicate::ReportSummary> read_report(const std::string& path) {
+  auto report = replicate::read_report_summary(path);
+  if (!report) return fail(input_error(std::move(report).error()));
+  return report;
+}
+
 Result<std::string> show_reports(const Settings& settings, const std::vector<std::string>& operands, bool unicode) {
   if (operands.size() != 1) {
     return fail(ErrorCode::kUsage, fmt::format("report takes FILE, and {} {} given", operands.size(),
@@ -37,10 +43,10 @@ Result<std::string> show_reports(const Settings& settings, const std::vector<std
     FL_CHECK(check_picture(settings.text("svg"), operands.front()));
     if (settings.has("compare")) FL_CHECK(check_picture(settings.text("svg"), settings.text("compare")));
   }
-  FL_TRY(const replicate::ReportSummary report, replicate::read_report_summary(operands.front()));
+  FL_TRY(const replicate::ReportSummary report, read_report(operands.front()));
   std::optional<replicate::ReportSummary> old;
   if (settings.has("compare")) {
-    FL_TRY(old, replicate::read_report_summary(settings.text("compare")));
+    FL_TRY(old, read_report(settings.text("compare")));
   }
   const ReportView view = {.report = report, .old = old ? &*old : nullptr};
   if (settings.has("svg")) FL_CHECK(save_picture(view, settings.text("svg")));

@@ -15,6 +15,11 @@ Place place_of(const transport::ImageName& name) {
   return {name.reference ? name.reference->repository : name.path.string(), digest ? digest->to_string() : tag};
 }
 
+std::string whole_place(const transport::ImageName& name) {
+  const std::string place = place_of(name).repository;
+  return name.reference ? name.reference->registry + "/" + place : place;
+}
+
 }  // namespace
 
 replicate::SingleCopy single_copy(const CopyOrder& order, const CopyNames& names) {
@@ -30,6 +35,8 @@ replicate::SingleCopy single_copy(const CopyOrder& order, const CopyNames& names
 
 void BatchReport::add(const CopyOrder* order, const Result<copy::CopyReport>& outcome, Duration duration) {
   replicate::SingleCopy single = order == nullptr ? replicate::SingleCopy() : single_copy(*order, {});
+  // The lines of a batch have no registry in common that the report could name.
+  if (order != nullptr) single.repository = {whole_place(order->source), whole_place(order->destination)};
   const auto pair = order == nullptr ? no_repository_ : pair_of(std::move(single.repository));
   replicate::ReferenceResult result =
       outcome ? replicate::copied_result(pair, std::move(single.tag), *outcome, {.recompresses = single.recompresses})

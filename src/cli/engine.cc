@@ -4,6 +4,7 @@
 
 #include "cli/defaults.h"
 #include "cli/registry_clients.h"
+#include "freightliner/copy/recompress_buffers.h"
 #include "freightliner/copy/transfer_tuner.h"
 
 namespace freightliner::cli {
@@ -23,8 +24,14 @@ http::GovernorOptions governor_options(const RunRequest& request) {
 runtime::MemoryGovernor::Options memory_options(const RunRequest& request) {
   const std::size_t largest = request.buffer_size.value_or(copy::TransferTuner::Limits().largest);
   // No more is kept than what the transfers of all jobs hold at one time.
-  const std::size_t transfers = request.jobs * kChunksPerQueue * io::buffer_capacity(largest);
-  return {.budget = runtime::find_memory_budget(request.max_memory), .retained_cap = transfers};
+  std::size_t transfer = kChunksPerQueue * io::buffer_capacity(largest);
+  if (request.codec_memory > 0) {
+    const std::size_t chunk_size = request.buffer_size.value_or(copy::TransferTuner::Limits().smallest);
+    // And one more, or the small buffers of configs push one of these out for each layer.
+    transfer = std::max(transfer,
+                        copy::recompress_buffer_bytes(chunk_size, kChunksPerQueue) + io::buffer_capacity(chunk_size));
+  }
+  return {.budget = runtime::find_memory_budget(request.max_memory), .retained_cap = request.jobs * transfer};
 }
 
 }  // namespace

@@ -44,7 +44,6 @@ int exit_code(ErrorCode code) noexcept {
 
 int exit_code(ErrorCode code, const Interruption& interruption) noexcept {
   if (interruption.signal != 0) return kExitSignalBase + interruption.signal;
-  if (interruption.deadline_passed) return kExitTemporary;
   return exit_code(code);
 }
 

@@ -81,8 +81,7 @@ Error RunFrame::explain(Error error) const {
   std::string reason = outside_reason(interruption(), timeout_);
   if (reason.empty()) return error;
   const ErrorCode code = watcher_.signal() != 0 ? ErrorCode::kCancelled : ErrorCode::kTemporary;
-  if (error.code() == ErrorCode::kCancelled) return Error(code, std::move(reason));
-  return Error(code, error.describe()).with_context(std::move(reason));
+  return ended_from_outside(std::move(error), code, std::move(reason));
 }
 
 }  // namespace freightliner::cli

@@ -18,33 +18,13 @@ using replicate::TreeTotals;
 
 /// What happened in one repository.
 struct Row {
-  std::uint64_t copied = 0;
-  std::uint64_t equal = 0;
-  std::uint64_t kept = 0;
-  std::uint64_t failed = 0;
-  std::uint64_t deleted = 0;
+  TreeTotals totals;
   std::uint64_t bytes = 0;
 
-  bool is_quiet() const noexcept { return copied + kept + failed + deleted == 0; }
+  std::uint64_t copied() const noexcept { return totals.copied + totals.planned; }
+  bool is_quiet() const noexcept { return copied() + totals.kept + totals.failed + totals.deleted == 0; }
   void add(const ReferenceResult& result) {
-    switch (result.outcome) {
-      case Outcome::kCopied:
-      case Outcome::kPlanned:
-        ++copied;
-        break;
-      case Outcome::kEqual:
-        ++equal;
-        break;
-      case Outcome::kKept:
-        ++kept;
-        break;
-      case Outcome::kDeleted:
-      case Outcome::kPlannedDelete:
-        ++deleted;
-        break;
-      default:
-        ++failed;
-    }
+    totals.add(result.outcome);
     bytes += result.bytes;
   }
 };
@@ -75,8 +55,9 @@ std::string table_of(const TreeReport& report) {
                                  report.dry_run ? "TO DEL" : "DELETED", "BYTES");
   for (const auto& [name, row] : rows) {
     if (row.is_quiet()) continue;
-    text += fmt::format("{:<{}}  {:>7}  {:>7}  {:>5}  {:>6}  {:>7}  {:>10}\n", printable(name, 512), width, row.copied,
-                        row.equal, row.kept, row.failed, row.deleted, format_bytes(row.bytes));
+    text +=
+        fmt::format("{:<{}}  {:>7}  {:>7}  {:>5}  {:>6}  {:>7}  {:>10}\n", printable(name, 512), width, row.copied(),
+                    row.totals.equal, row.totals.kept, row.totals.failed, row.totals.deleted, format_bytes(row.bytes));
   }
   if (quiet > 0) text += fmt::format("({} more with nothing to do)\n", quiet);
   return text;

@@ -48,6 +48,10 @@ int report_usage(const Voice& voice, const Error& error) {
   return report_failure(voice, error, exit_code(error.code()));
 }
 
+Error input_error(Error error) {
+  return error.code() == ErrorCode::kNotFound ? Error(ErrorCode::kUsage, error.describe()) : std::move(error);
+}
+
 int report_result(const Voice& voice, const std::string& text, int code) {
   const Status printed = voice.terminal.print(text);
   if (printed) return code;

@@ -25,6 +25,8 @@ LogLevel log_level_of(const Settings& settings);
 int report_failure(const Voice& voice, const Error& error, int code);
 /// The same for an error of the user's input.
 int report_usage(const Voice& voice, const Error& error);
+/// The error of reading a file that the command line names: a missing one is a usage error.
+Error input_error(Error error);
 /// Prints a result; where that fails, says so and returns the code for it, else `code`.
 int report_result(const Voice& voice, const std::string& text, int code);
 

@@ -23,8 +23,8 @@ class Batch {
       return;
     }
     const std::lock_guard lock(mutex_);
-    // Failures that follow from the stop must not hide the one that caused it.
-    if (!failure_ || failure_->code() == ErrorCode::kCancelled) failure_ = std::move(outcome).error();
+    // Failures that follow from the stop must not hide the one that caused it, nor one that has a cause of its own.
+    if (!failure_ || !failure_->names_cause()) failure_ = std::move(outcome).error();
     stop_.request_stop();
   }
 

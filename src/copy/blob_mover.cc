@@ -160,7 +160,7 @@ Status with_retries(const CopyServices& services, const std::stop_token& stop, c
     services.log.info("blob {}: {}; trying again in {}", blob.digest.to_string(), error.describe(),
                       format_duration(*delay));
     services.progress.retries.fetch_add(1, std::memory_order_relaxed);
-    if (!services.clock.sleep_for(*delay, stop)) return fail(ErrorCode::kCancelled, "stopped");
+    if (!services.clock.sleep_for(*delay, stop)) return fail(stopped_before_retry(error));
   }
 }
 

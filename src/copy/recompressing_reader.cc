@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 
+#include "freightliner/copy/recompress_buffers.h"
+
 namespace freightliner::copy {
 namespace {
 
 // What a compression bomb may cost is time, not memory or disk; this is where it ends. No layer is near it.
 constexpr std::uint64_t kMaxUnpacked = 1024 * kGiB;
-// Between unpacking and packing.
-constexpr std::size_t kPlainBuffer = 256 * kKiB;
 
 }  // namespace
 

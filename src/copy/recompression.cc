@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "copy/blob_batch.h"
+#include "freightliner/copy/recompress_buffers.h"
 #include "freightliner/copy/recompress_mark.h"
 #include "freightliner/copy/small_blob.h"
 #include "freightliner/io/hasher.h"
@@ -169,8 +170,7 @@ Result<std::optional<RelayFailure>> Recompression::attempt(http::Caller& caller,
                                                            std::optional<oci::Descriptor>& outcome) {
   // Every layer, however small: a codec takes more memory than the layer's buffers.
   FL_TRY(const TransferSlots::Slot slot, services_.slots.take(caller.stop));
-  // Two queues, one on each side of the codec.
-  const std::uint64_t memory_needed = 2 * services_.chunk_size * services_.chunks_per_queue +
+  const std::uint64_t memory_needed = recompress_buffer_bytes(services_.chunk_size, services_.chunks_per_queue) +
                                       io::codec_memory(work_.options.settings, work_.options.threads);
   FL_TRY(const runtime::MemoryGovernor::Reservation memory,
          services_.memory.reserve({.wanted = memory_needed, .least = memory_needed}, caller.stop));

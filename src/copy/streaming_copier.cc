@@ -38,9 +38,9 @@ struct Work {
 
 Error explain(Error error, const Work& work) {
   if (!work.deadline_passed.load()) return error;
-  std::string reason = fmt::format("the time for this copy ({}) has passed", format_duration(work.request.timeout));
-  if (error.code() == ErrorCode::kCancelled) return Error(ErrorCode::kTemporary, std::move(reason));
-  return Error(ErrorCode::kTemporary, error.describe()).with_context(std::move(reason));
+  return ended_from_outside(
+      std::move(error), ErrorCode::kTemporary,
+      fmt::format("the time for this copy ({}) has passed", format_duration(work.request.timeout)));
 }
 
 }  // namespace

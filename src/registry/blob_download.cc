@@ -103,7 +103,7 @@ Status ResumingReader::reopen(Error cause) {
   services.log.info("{}: {}; going on behind byte {} in {}", call_.what, cause.describe(), delivered_,
                     format_duration(*delay));
   services.progress.retries.fetch_add(1, std::memory_order_relaxed);
-  if (!services.clock.sleep_for(*delay, caller_.stop)) return fail(ErrorCode::kCancelled, "stopped");
+  if (!services.clock.sleep_for(*delay, caller_.stop)) return fail(stopped_before_retry(cause));
   return open_at(delivered_);
 }
 

@@ -47,8 +47,10 @@ Result<http::Response> Exchange::send(http::Caller& caller, const Call& call) {
 }
 
 Result<http::Response> Exchange::send(http::Caller& caller, const Call& call, const Attempt& attempt) {
+  std::optional<Error> failure;
   for (int number = 1;; ++number) {
     Result<http::Response> response = attempt_once(caller, call, attempt);
+    if (!response && failure && !response.error().names_cause()) return fail(stopped_before_retry(*failure));
     if (!response && !response.error().retryable()) {
       if (response.error().reason() == ErrorReason::kTriedEnough) services_.governor.gave_up(host());
       return fail(std::move(response).error().with_context(call.what));
@@ -69,7 +71,8 @@ Result<http::Response> Exchange::send(http::Caller& caller, const Call& call, co
       response = fail(std::move(response).error().with_context(call.what));
     }
     if (call.favour) return response;
-    FL_CHECK(wait_before_retry(caller, response.error(), number));
+    failure = std::move(response).error();
+    FL_CHECK(wait_before_retry(caller, *failure, number));
   }
 }
 
@@ -85,7 +88,7 @@ Status Exchange::wait_before_retry(http::Caller& caller, const Error& error, int
     services_.governor.pause(host(), *delay);
     return {};
   }
-  if (!services_.clock.sleep_for(*delay, caller.stop)) return fail(ErrorCode::kCancelled, "stopped");
+  if (!services_.clock.sleep_for(*delay, caller.stop)) return fail(stopped_before_retry(error));
   return {};
 }
 
@@ -200,6 +203,11 @@ Result<http::Url> Exchange::saved_target(const std::string& location) const {
     return fail(ErrorCode::kTls, "the noted Location is one with http, and the registry speaks https");
   }
   return url;
+}
+
+void Exchange::warn_of_journal(const Status& written) {
+  if (written || journal_failed_.exchange(true, std::memory_order_relaxed)) return;
+  services_.log.warn("{}", written.error().describe());
 }
 
 Error Exchange::error_of(const http::Response& response, std::string_view what) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <set>
 #include <string>
@@ -57,6 +58,10 @@ class Exchange {
   /// Shows a registry's `Warning: 299` once per text.
   void show_warnings(const http::Response& response);
 
+  /// Warns of a journal of uploads that could not be written, once: it costs the next run bandwidth, and this one
+  /// nothing.
+  void warn_of_journal(const Status& written);
+
   Error error_of(const http::Response& response, std::string_view what) const;
   /// Resolves a Location or Link of an answer. Errors: kProtocol for a missing one, kTls for a downgrade to http.
   Result<http::Url> resolve_target(const http::Response& response, const std::optional<std::string>& target,
@@ -90,6 +95,7 @@ class Exchange {
   Endpoint endpoint_;
   Guarded<std::set<std::string>> shown_warnings_;
   Guarded<std::string> address_;  // of the registry, as last seen
+  std::atomic<bool> journal_failed_{false};
 };
 
 }  // namespace freightliner::registry

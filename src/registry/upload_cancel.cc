@@ -16,15 +16,10 @@ constexpr Duration kLeastTime{300};
 // Up to this size, to ask where a session stands takes as long as to send the blob again.
 constexpr std::uint64_t kSmallBlob = 256 * kKiB;
 
-// A journal that fails costs the next run bandwidth, and this one nothing.
-void warn_of(const Exchange& exchange, const Status& written) {
-  if (!written) exchange.services().log.warn("{}", written.error().describe());
-}
-
-void note_end(const Exchange& exchange, UploadSession& session) {
+void note_end(Exchange& exchange, UploadSession& session) {
   if (!session.noted) return;
   session.noted = false;
-  warn_of(exchange, exchange.services().uploads->ended(session.repository, session.blob.digest));
+  exchange.warn_of_journal(exchange.services().uploads->ended(session.repository, session.blob.digest));
 }
 
 Status cancel_upload(Exchange& exchange, const http::Caller& caller, const UploadSession& session) {
@@ -93,7 +88,7 @@ void OpenUpload::note(std::uint64_t offset, std::uint64_t reach) {
       journal->note(session_->repository, session_->blob, {session_->location.to_string(), offset, reach});
   // What an earlier line says is out of date then.
   session_->noted = session_->noted || noted;
-  warn_of(*exchange_, noted);
+  exchange_->warn_of_journal(noted);
 }
 
 void OpenUpload::settle() {

@@ -85,6 +85,10 @@ Result<io::UniqueFd> lock_journal(const LocalName& place, std::optional<mode_t> 
                           place.shown));
 }
 
+Error no_checkpoint(const LocalName& place) {
+  return Error(ErrorCode::kNotFound, fmt::format("there is no checkpoint {}", place.shown));
+}
+
 /// Puts a new journal in the place of one that is locked by us, and returns it open and locked. It is locked before it
 /// has its name, so there is no moment at which another run could take the name's lock; who waits at the old file
 /// finds, once we close that, that it has no name any more (try_lock()).
@@ -373,7 +377,7 @@ Status Checkpoint::ended(const std::string& repository, const oci::Digest& diges
 Result<CheckpointContents> read_checkpoint(const std::filesystem::path& path) {
   FL_TRY(const LocalName place, locate(path));
   FL_TRY(const std::optional<io::UniqueFd> file, place.directory.open_file(place.name));
-  if (!file) return fail(ErrorCode::kNotFound, fmt::format("there is no checkpoint {}", place.shown));
+  if (!file) return fail(no_checkpoint(place));
   JournalReader reader(*file, place.shown);
   FL_TRY(JournalHeader header, reader.header());
   CheckpointContents result{std::move(header.source), std::move(header.destination), std::move(header.selection_digest),
@@ -404,10 +408,11 @@ Result<CheckpointContents> read_checkpoint(const std::filesystem::path& path) {
 
 Status clear_checkpoint(const std::filesystem::path& path) {
   FL_TRY(const LocalName place, locate(path));
-  FL_TRY(const io::UniqueFd file, lock_journal(place, std::nullopt));
+  const auto file = lock_journal(place, std::nullopt);
+  if (!file) return fail(file.error().code() == ErrorCode::kNotFound ? no_checkpoint(place) : file.error());
   // Its beginning is enough: a damaged journal is one of the reasons to clear it.
   std::string start(kJournalMark.size(), '\0');
-  FL_TRY(const std::size_t count, io::read_at(file, 0, std::as_writable_bytes(std::span(start))));
+  FL_TRY(const std::size_t count, io::read_at(*file, 0, std::as_writable_bytes(std::span(start))));
   if (count != 0 && start != kJournalMark) {
     return fail(ErrorCode::kIntegrity,
                 fmt::format("{} is no checkpoint of freightliner: it was not removed", place.shown));

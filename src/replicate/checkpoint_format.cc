@@ -132,6 +132,7 @@ Result<JournalHeader> JournalReader::header() {
   const auto whole = read_line();
   if (!whole && whole.error().code() != ErrorCode::kIntegrity) return fail(whole.error());
   const bool has_line = whole && *whole;
+  if (whole && !has_line) return fail(ErrorCode::kIntegrity, fmt::format("{} is empty: no run has begun it", shown_));
   if (!(has_line ? line_ : std::string_view(buffer_)).starts_with(kJournalMark)) {
     return fail(ErrorCode::kIntegrity, fmt::format("{} is no checkpoint of freightliner: name another file", shown_));
   }

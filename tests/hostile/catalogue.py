@@ -43,10 +43,12 @@ SWEPT = [
      "disk"),
     (107, "process", f"EIO at every write, sync, rename and creation; no second sync of one file ({EVERYWHERE} and its worker)", "LOCAL",
      "copy, replicate-tree", "disk"),
-    (106, "process", f"EMFILE at every call that gives a descriptor ({EVERYWHERE})",
+    (106, "process", f"EMFILE at every call that gives a descriptor ({EVERYWHERE} and its worker)",
      "NEW, AUTH, TEMP, TLS or LOCAL", "copy, replicate-tree", "descriptor"),
     (106, "process", f"ENOMEM at every call that maps memory or makes a thread, once and from there on ({EVERYWHERE})",
      "NEW, LOCAL, TEMP, or 1", "copy, replicate-tree", "memory"),
+    (106, "process", "limits of the address space, from too little to enough (registry, tree)", "NEW, LOCAL, TEMP, or 1",
+     "copy, replicate-tree", "memory"),
 ]
 # Number → why there is no test.
 LEFT_OUT = {}

@@ -242,7 +242,9 @@ class Input(BatchCase):
                    code=PARTIAL)
         document = json.loads(report.read_text())
         outcomes = sorted((line["source_repository"], line["tag"], line["outcome"]) for line in document["references"])
-        self.assertEqual(outcomes, [("", "", "failed"), ("a", "missing", "failed"), *(("a", f"v{n}", "copied") for n in range(3))])
+        whole = f"{self.source.host}/a"
+        self.assertEqual(outcomes, [("", "", "failed"), (whole, "missing", "failed"),
+                                    *((whole, f"v{n}", "copied") for n in range(3))])
         self.assertEqual((document["source"], document["exit_code"]), ("--batch -", PARTIAL))
         totals = {name: document["totals"][name] for name in ("repositories", "tags", "copied", "failed")}
         self.assertEqual(totals, {"repositories": 1, "tags": 5, "copied": 3, "failed": 2})

@@ -122,6 +122,16 @@ class Download(FaultCase):
         self.source.rule("GET", self.layer, faults.Throttle(1000))
         self.stays_old(TEMPORARY, "--timeout", "3s", timeout=60)
 
+    def test_the_limit_of_a_run_hides_no_cause(self):
+        for side, path, fault in (("source", self.layer, faults.status(503)), ("source", self.layer, faults.too_many(30)),
+                                  ("destination", "/blobs/uploads/", faults.status(500))):
+            with self.subTest(side=side, status=fault.status):
+                self.fresh()
+                getattr(self, side).rule("*", path, fault)
+                result = self.stays_old(TEMPORARY, "--timeout", "2s", "--retries", "10", timeout=60)
+                self.assertIn("--timeout 2", result.stderr)
+                self.assertIn(str(fault.status), result.stderr)
+
     def test_head_without_length_or_not_allowed(self):
         for fault in (faults.status(405), faults.SetHeader(Docker_Content_Digest=None, Content_Length=None)):
             self.fresh()

@@ -217,6 +217,16 @@ class Images(RecompressCase):
 
 
 class Layouts(RecompressCase):
+    def test_buffers_of_a_fixed_size_are_used_again(self):
+        """One layer after the other: with two queues each, of ten buffers."""
+        images.write_layout(images.single(layers=12, layer_size=100_000), self.directory / "from", "v1")
+        report = self.directory / "report.json"
+        self.copy_json(f"oci:{self.directory}/from:v1", f"oci:{self.directory}/to:v1", "--recompress", "zstd", "--jobs", "1",
+                       "--buffer-size", "1MiB", "--report", report)
+        tiers = json.loads(report.read_text())["performance"]["buffer_pool"]["tiers"]
+        tier = next(tier for tier in tiers if tier["size_bytes"] == 1 << 20)
+        self.assertEqual((tier["acquired"], tier["misses"]), (12 * 20, 20))
+
     def test_layouts_and_archives(self):
         image = images.multi_arch(layer_size=100_000)
         images.write_layout(image, self.directory / "from", "v1")

@@ -5,7 +5,7 @@ import re
 import unittest
 from xml.etree import ElementTree
 
-from support.case import LOCAL, NOT_FOUND, USAGE
+from support.case import LOCAL, USAGE
 from support.tree import TreeCase, fill, fleet, read_report
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -149,8 +149,8 @@ class Report(TreeCase):
         self.replicated()
         self.refuse(USAGE, "report", words="report takes FILE")
         self.refuse(USAGE, "report", self.report, self.old, words="report takes FILE")
-        self.refuse(NOT_FOUND, "report", self.directory / "none.json", words="none.json")
-        self.refuse(NOT_FOUND, "report", self.report, "--compare", self.directory / "none.json", words="none.json")
+        self.refuse(USAGE, "report", self.directory / "none.json", words="none.json")
+        self.refuse(USAGE, "report", self.report, "--compare", self.directory / "none.json", words="none.json")
         self.refuse(LOCAL, "report", self.directory)
         whole = self.old.read_bytes()
         for spoilt, words in ((whole[:-3], "not JSON"), (b"{}", "freightliner_report"), (b"", "not JSON"), (b"\x7fELF\0", "NUL byte"),

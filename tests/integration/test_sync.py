@@ -293,6 +293,8 @@ class FilterTest(TreeCase):
 
     def test_bad_patterns_and_control_characters(self):
         self.refuse(USAGE, "filter-test", "--include-tag", "re:(", "v1", words="position")
+        for name in ("bad tag", ".v1", "app:", "v" * 129):
+            self.assertRegex(self.succeed("filter-test", name).stdout, "^out .* not a tag$")
         self.assertIn("\\x1b", self.succeed("filter-test", "\x1b[31m").stdout)
 
     def test_a_hundred_thousand_tags(self):

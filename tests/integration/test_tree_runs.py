@@ -8,7 +8,7 @@ import time
 import unittest
 
 from support import faults, process
-from support.case import INTEGRITY, NOT_FOUND, USAGE
+from support.case import INTEGRITY, USAGE
 from support.tree import LOCKED, TreeCase, by_reference, fill, fleet, read_report, small, tags_of
 
 
@@ -316,7 +316,12 @@ class Checkpoints(RunCase):
         self.assertEqual((reasons.count("checkpoint"), reasons.count("same-digest")), (len(self.contents) - 1, 1))
 
     def test_show_and_clear(self):
-        self.refuse(NOT_FOUND, "checkpoint", "show", self.journal)
+        for verb in ("show", "clear"):
+            self.refuse(USAGE, "checkpoint", verb, self.journal, words="there is no checkpoint")
+        self.journal.touch()
+        self.refuse(INTEGRITY, "checkpoint", "show", self.journal, words="is empty")
+        self.succeed("checkpoint", "clear", self.journal)
+        self.assertFalse(self.journal.exists())
         self.replicate(self.source, self.destination, *self.options, "--repo", "repo000", "--include-tag", "v3")
         shown = self.succeed("checkpoint", "show", self.journal).stdout
         for word in (self.source.host, self.destination.host, "repo000:v3", self.contents["repo000", "v3"].digest):

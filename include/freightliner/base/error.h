@@ -39,6 +39,7 @@ enum class ErrorReason {
   kHostDown,      ///< the host failed too often in a row: asking it again now is of no use
   kTokenRefused,  ///< a body was refused with 401; a fresh token has been fetched since
   kSetBack,       ///< the writer goes on at an earlier byte, once it gets the blob again from its start
+  kRetryStopped,  ///< the run was stopped before what had failed was tried again: the message says what had failed
   kTriedEnough,   ///< was tried again already as often as it may be: whoever asked for it does not try again
 };
 
@@ -59,6 +60,9 @@ class Error {
   bool retryable() const noexcept {
     return code_ == ErrorCode::kTemporary && reason_ != ErrorReason::kHostDown && reason_ != ErrorReason::kTriedEnough;
   }
+
+  /// False where the message says no more than that the run was stopped.
+  bool names_cause() const noexcept { return code_ != ErrorCode::kCancelled || reason_ == ErrorReason::kRetryStopped; }
 
   /// The whole story on one line: outermost context first, then the message.
   std::string describe() const;
@@ -88,5 +92,13 @@ class Error {
   std::string message_;
   std::vector<std::string> context_;  // innermost first
 };
+
+/// What a stop makes of a failure that was to be tried again: kCancelled, with the failure's story.
+Error stopped_before_retry(const Error& failure);
+
+/// What is told of a failure in a run that was ended from outside for `reason`, which is of class `code`: kCancelled
+/// for a signal, kTemporary for a time limit. That alone is told where the failure follows from the end, and both where
+/// it has a cause of its own. A time limit makes nothing temporary that is not.
+Error ended_from_outside(Error failure, ErrorCode code, std::string reason);
 
 }  // namespace freightliner

@@ -37,7 +37,8 @@ struct Interruption {
   bool deadline_passed = false;
 };
 
-/// The exit code of a run that failed: after a signal 128 + its number, whatever error that led to.
+/// The exit code of a run that failed: after a signal 128 + its number, whatever error that led to; after a deadline
+/// that of the error, which may have a cause of its own.
 int exit_code(ErrorCode code, const Interruption& interruption) noexcept;
 
 /// One line per code, for the reference documentation.

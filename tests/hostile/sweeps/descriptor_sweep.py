@@ -7,7 +7,6 @@ from trials import Trial, discover, sweep  # first: it knows where the others ar
 
 import scenes
 import tracing
-from row import PARTIAL, TREE
 
 # Done without; the credentials, the other side or the file can't be reached.
 CODES = (0, 4, 6, 10, 11)
@@ -16,21 +15,19 @@ BY_THE_CLOCK = ("status", "fd")
 
 
 class Short(Trial):
-    def __init__(self, scene, position):
+    def __init__(self, scene, position, which=None):
         super().__init__(str(position))
-        self.scene, self.position = scene, position
+        self.scene, self.position, self.which = scene, position, which
 
     def perform(self):
         scene = self.scene(self, scenes.small_image())
         injection = tracing.failure(self.position, "EMFILE")
-        result, trace = tracing.first_thread(scene, injection, calls=tracing.DESCRIPTORS)
-        self.assertIn(result.exit_code, CODES + ((PARTIAL,) if scene.COMMAND == TREE else ()), result)
-        self.assertTrue(result.exit_code == 0 or result.stderr.strip(), result)
-        self.check_run(result)
-        scene.judge.secrets(result)
-        scene.judge.bounds(result)
-        self.assertIn(scene.old_or_new(), ("NEW",) if result.exit_code == 0 else ("OLD", "NEW"), result)
-        scene.converges()
+        if self.which is None:
+            result, trace = tracing.first_thread(scene, injection, calls=tracing.DESCRIPTORS)
+        else:
+            result, trace, _ = tracing.held_thread(scene, injection, self.which, tracing.DESCRIPTORS)
+            result.requests, result.peak_rss_kib = 0, 0  # not measured
+        scene.starved(result, CODES)
         return trace.injected == [self.position]
 
 
@@ -42,6 +39,11 @@ class Descriptors(unittest.TestCase):
 
     def test_a_tree_its_first_thread(self):
         self.sweep_scene(scenes.ToTree, without=BY_THE_CLOCK)
+
+    def test_a_tree_its_worker(self):
+        find = tracing.positions_of_worker(scenes.ToTree, scenes.small_image(), tracing.DESCRIPTORS)
+        which, positions = discover(self, find)
+        sweep(self, f"EMFILE, {scenes.ToTree.NAME}, its worker", [Short(scenes.ToTree, position, which) for position in positions])
 
     def test_to_a_registry(self):
         self.sweep_scene(scenes.ToRegistry)

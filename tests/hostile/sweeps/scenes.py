@@ -4,7 +4,7 @@ import functools
 import shutil
 
 from judge import Judge
-from row import COPY, TREE, Row
+from row import COPY, PARTIAL, TREE, Row
 from stage import BYSTANDER, REPOSITORY, TAG, Stage
 from support import faults, images, oracle, process
 
@@ -62,6 +62,17 @@ class Scene:
         names = {self.stage.old.digest: "OLD", self.stage.image.digest: "NEW"}
         self.case.assertIn(digest, names)
         return names[digest]
+
+    def starved(self, result, codes):
+        """Of a run that was short of something: it ended with one of the codes, or in part where it had more than one image, and
+        nothing is spoilt."""
+        self.case.assertIn(result.exit_code, codes + ((PARTIAL,) if self.COMMAND == TREE else ()), result)
+        self.case.assertTrue(result.exit_code == 0 or result.stderr.strip(), result)
+        self.case.check_run(result)
+        self.judge.secrets(result)
+        self.judge.bounds(result)
+        self.case.assertIn(self.old_or_new(), ("NEW",) if result.exit_code == 0 else ("OLD", "NEW"), result)
+        self.converges()
 
     def temporary_files(self):
         return sorted(str(path.relative_to(self.out)) for path in self.out.rglob("*.tmp"))

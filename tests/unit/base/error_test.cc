@@ -50,5 +50,22 @@ TEST(ErrorTest, CarriesStatusAndDelay) {
   EXPECT_EQ(full.retry_after(), std::chrono::milliseconds(1500));
 }
 
+TEST(ErrorTest, TheEndOfARunHidesNoCause) {
+  const auto told = [](const Error& failure, ErrorCode end) {
+    const Error error = ended_from_outside(failure, end, "time is up");
+    return std::string(to_string(error.code())) + " " + error.describe();
+  };
+  const Error stopped(ErrorCode::kCancelled, "stopped");
+  const Error busy = Error(ErrorCode::kTemporary, "503").with_context("GET");
+  const Error refused(ErrorCode::kDenied, "no");
+  EXPECT_EQ(told(stopped, ErrorCode::kTemporary), "temporary time is up");
+  EXPECT_EQ(told(busy, ErrorCode::kTemporary), "temporary time is up: GET: 503");
+  EXPECT_EQ(told(stopped_before_retry(busy), ErrorCode::kTemporary), "temporary time is up: GET: 503");
+  EXPECT_EQ(told(refused, ErrorCode::kTemporary), "denied no");
+  EXPECT_EQ(told(stopped, ErrorCode::kCancelled), "cancelled time is up");
+  EXPECT_EQ(told(stopped_before_retry(busy), ErrorCode::kCancelled), "cancelled time is up: GET: 503");
+  EXPECT_EQ(told(refused, ErrorCode::kCancelled), "cancelled time is up: no");
+}
+
 }  // namespace
 }  // namespace freightliner

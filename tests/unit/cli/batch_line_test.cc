@@ -61,6 +61,7 @@ TEST(BatchLine, TimesAreTextOrSeconds) {
   for (const std::string bad : {"-1", "1.5", "true", R"("soon")", "null", "[]", R"("9999d")"}) {
     EXPECT_FALSE(timeout(bad).order) << bad;
   }
+  EXPECT_THAT(timeout("-1").order.error().message(), HasSubstr("not below 0"));
 }
 
 TEST(BatchLine, RefusesWhatItDoesNotKnow) {

@@ -24,7 +24,7 @@ TEST(ExitCodes, ASignalOutranksTheErrorItLedTo) {
   EXPECT_EQ(exit_code(ErrorCode::kTemporary, {.signal = 2}), 130);
   EXPECT_EQ(exit_code(ErrorCode::kCancelled, {.signal = 15, .deadline_passed = true}), 143);
   EXPECT_EQ(exit_code(ErrorCode::kCancelled, {.deadline_passed = true}), 6);
-  EXPECT_EQ(exit_code(ErrorCode::kLocalIo, {.deadline_passed = true}), 6);
+  EXPECT_EQ(exit_code(ErrorCode::kLocalIo, {.deadline_passed = true}), 11);
   EXPECT_EQ(exit_code(ErrorCode::kIntegrity, {}), 7);
 }
 

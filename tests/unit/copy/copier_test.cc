@@ -4,10 +4,9 @@
 
 #include <algorithm>
 
+#include "copy/copy_fixture.h"
 #include "copy/copy_plan.h"
-#include "copy/memory_image.h"
 #include "copy/referrers.h"
-#include "support/manual_clock.h"
 
 namespace freightliner::copy {
 namespace {
@@ -16,31 +15,18 @@ using test::MemoryDestination;
 using test::MemoryRepository;
 using test::MemorySource;
 
-class CopierTest : public ::testing::Test {
+class CopierTest : public CopyFixture {
  protected:
-  CopyServices services(BlobLedger& ledger, runtime::MemoryGovernor* memory = nullptr) {
-    return {.workers = workers_,
-            .sessions = sessions_,
-            .helpers = 3,
-            .slots = slots_,
-            .ledger = ledger,
-            .recompressions = recompressions_,
-            .bandwidth = bandwidth_,
-            .buffers = buffers_,
-            .memory = memory != nullptr ? *memory : memory_,
-            .clock = clock_,
-            .progress = progress_,
-            .monitor = monitor_,
-            .retry = {},
-            .log = {},
-            .chunk_size = 64 * kKiB,
-            .chunks_per_queue = 4};
-  }
   // One run each: what another run knows is not known here.
   Result<CopyReport> copy(const CopyOptions& options = {}) {
     BlobLedger ledger;
+    return copy(ledger, memory_, options);
+  }
+  Result<CopyReport> copy(BlobLedger& ledger, runtime::MemoryGovernor& memory, const CopyOptions& options = {}) {
     http::Caller caller{session_, stop_.get_token()};
-    return Copier(services(ledger)).copy(caller, source_, destination_, options);
+    CopyServices services = services_with(memory);
+    services.ledger = ledger;
+    return Copier(services).copy(caller, source_, destination_, options);
   }
   oci::RawManifest add_index(const std::vector<std::string>& architectures, const std::string& tag) {
     std::vector<oci::Descriptor> children;
@@ -55,23 +41,6 @@ class CopierTest : public ::testing::Test {
     return static_cast<std::size_t>(std::ranges::find(to_.journal, entry) - to_.journal.begin());
   }
 
-  http::SharedCaches caches_;
-  WorkerSessions sessions_{
-      3, [this] { return std::make_unique<http::Session>(http::SessionOptions{}, caches_, Logger()); }};
-  http::Session session_{http::SessionOptions{}, caches_, Logger()};
-  RecompressionLedger recompressions_;
-  TransferSlots slots_{4};
-  runtime::WorkerPool workers_{3};
-  io::BufferPool buffers_;
-  test::ManualClock clock_;
-  runtime::MemoryGovernor memory_{
-      buffers_, clock_, {.budget = {64 * kMiB, runtime::BudgetSource::kOption}, .interval = {}}};
-  BandwidthLimiter bandwidth_{clock_, std::nullopt, {}};
-  runtime::Progress progress_;
-  runtime::PerformanceMonitor monitor_;
-  std::stop_source stop_;
-  MemoryRepository from_;
-  MemoryRepository to_;
   MemorySource source_{from_, "v1"};
   MemoryDestination destination_{to_, "v2"};
 };
@@ -92,8 +61,7 @@ TEST_F(CopierTest, CopiesWithTheSmallestQueues) {
   const auto layer = from_.add_blob(std::string(3 * kMiB, 'x'));
   const auto image = from_.add_manifest(MemoryRepository::image_json(config, {layer}), oci::kOciManifest, "v1");
   BlobLedger ledger;
-  http::Caller caller{session_, stop_.get_token()};
-  const auto report = Copier(services(ledger, &little)).copy(caller, source_, destination_, {});
+  const auto report = copy(ledger, little);
   ASSERT_TRUE(report) << report.error().describe();
   EXPECT_EQ(report->digest, image.digest());
   EXPECT_EQ(to_.blobs, from_.blobs);

@@ -3,13 +3,12 @@
 
 #include <thread>
 
-#include "copy/memory_image.h"
+#include "copy/copy_fixture.h"
 #include "copy/recompressing_reader.h"
 #include "freightliner/copy/copier.h"
 #include "freightliner/copy/recompress_mark.h"
 #include "freightliner/oci/json.h"
 #include "freightliner/oci/manifest_rewrite.h"
-#include "support/manual_clock.h"
 
 namespace freightliner::copy {
 namespace {
@@ -34,25 +33,13 @@ std::string packed(std::string_view text, const std::string& settings) {
   return out;
 }
 
-class RecompressTest : public ::testing::Test {
+class RecompressTest : public CopyFixture {
  protected:
   CopyServices services() {
-    return {.workers = workers_,
-            .sessions = sessions_,
-            .helpers = 3,
-            .slots = slots_,
-            .ledger = ledger_,
-            .recompressions = recompressions_,
-            .bandwidth = bandwidth_,
-            .buffers = buffers_,
-            .memory = memory_,
-            .clock = clock_,
-            .progress = progress_,
-            .monitor = monitor_,
-            .retry = {},
-            .log = {},
-            .chunk_size = 16 * kKiB,
-            .chunks_per_queue = 3};
+    CopyServices services = CopyFixture::services();
+    services.chunk_size = 16 * kKiB;
+    services.chunks_per_queue = 3;
+    return services;
   }
   static CopyOptions options(std::string_view settings = "zstd") {
     CopyOptions options;
@@ -96,25 +83,6 @@ class RecompressTest : public ::testing::Test {
     return static_cast<std::size_t>(
         std::ranges::count_if(to_.journal, [](const std::string& entry) { return entry.starts_with("stream "); }));
   }
-
-  http::SharedCaches caches_;
-  WorkerSessions sessions_{
-      3, [this] { return std::make_unique<http::Session>(http::SessionOptions{}, caches_, Logger()); }};
-  http::Session session_{http::SessionOptions{}, caches_, Logger()};
-  BlobLedger ledger_;
-  RecompressionLedger recompressions_;
-  TransferSlots slots_{4};
-  runtime::WorkerPool workers_{3};
-  io::BufferPool buffers_;
-  runtime::MemoryGovernor memory_{
-      buffers_, clock_, {.budget = {64 * kMiB, runtime::BudgetSource::kOption}, .interval = {}}};
-  test::ManualClock clock_;
-  BandwidthLimiter bandwidth_{clock_, std::nullopt, {}};
-  runtime::Progress progress_;
-  runtime::PerformanceMonitor monitor_;
-  std::stop_source stop_;
-  MemoryRepository from_;
-  MemoryRepository to_;
 };
 
 TEST_F(RecompressTest, NewLayersTheSameConfigAndAMark) {

@@ -8,10 +8,9 @@
 #include <condition_variable>
 #include <thread>
 
-#include "copy/memory_image.h"
+#include "copy/copy_fixture.h"
 #include "freightliner/base/guarded.h"
 #include "freightliner/copy/transfer_tuner.h"
-#include "support/manual_clock.h"
 
 namespace freightliner::copy {
 namespace {
@@ -82,27 +81,12 @@ class SlowSource final : public transport::ImageSource {
   std::function<bool(const std::stop_token&)> before_;
 };
 
-class StreamingCopierTest : public ::testing::Test {
+class StreamingCopierTest : public CopyFixture {
  protected:
-  static constexpr std::size_t kWorkers = 3;
-
   CopyServices services() {
-    return {.workers = workers_,
-            .sessions = sessions_,
-            .helpers = 0,
-            .slots = slots_,
-            .ledger = unused_ledger_,
-            .recompressions = unused_recompressions_,
-            .bandwidth = bandwidth_,
-            .buffers = buffers_,
-            .memory = memory_,
-            .clock = clock_,
-            .progress = progress_,
-            .monitor = monitor_,
-            .retry = {},
-            .log = {},
-            .chunk_size = 64 * kKiB,
-            .chunks_per_queue = 4};
+    CopyServices services = CopyFixture::services();
+    services.helpers = 0;
+    return services;
   }
   StreamingCopier::Sink sink() {
     return
@@ -146,24 +130,7 @@ class StreamingCopierTest : public ::testing::Test {
     for (int i = 0; i < count; ++i) from_.add_image(fmt::format("arch{}", i), fmt::format("v{}", i));
   }
 
-  http::SharedCaches caches_;
-  WorkerSessions sessions_{
-      kWorkers, [this] { return std::make_unique<http::Session>(http::SessionOptions{}, caches_, Logger()); }};
-  BlobLedger unused_ledger_;
-  RecompressionLedger unused_recompressions_;
-  TransferSlots slots_{4};
-  io::BufferPool buffers_;
-  test::ManualClock clock_;
-  runtime::MemoryGovernor memory_{
-      buffers_, clock_, {.budget = {4 * kGiB, runtime::BudgetSource::kOption}, .interval = {}}};
-  BandwidthLimiter bandwidth_{clock_, std::nullopt, {}};
-  runtime::Progress progress_;
-  runtime::PerformanceMonitor monitor_;
-  std::stop_source stop_;
-  MemoryRepository from_;
-  MemoryRepository to_;
   Guarded<std::vector<StreamResult>> results_;
-  runtime::WorkerPool workers_{kWorkers};
 };
 
 TEST_F(StreamingCopierTest, EachRequestHasItsResult) {
@@ -272,6 +239,25 @@ TEST_F(StreamingCopierTest, ADeadlineEndsItsOwnRequest) {
   copier.drain();
   EXPECT_EQ(outcome(1) + " " + outcome(2) + " " + outcome(3), "temporary ok ok");
   EXPECT_EQ(message(1), "the time for this copy (20 ms) has passed");
+}
+
+TEST_F(StreamingCopierTest, ADeadlineDoesNotHideAFailure) {
+  StreamingCopier copier(services(), {}, sink(), stop_.get_token());
+  const auto fails_late = [](std::uint64_t id, Error error) {
+    const auto failure = std::make_shared<const Error>(std::move(error));
+    return StreamRequest{.id = id,
+                         .open = [failure]() -> Result<ImagePair> {
+                           std::this_thread::sleep_for(std::chrono::milliseconds(50));
+                           return fail(*failure);
+                         },
+                         .timeout = Duration(1)};
+  };
+  ASSERT_TRUE(copier.accept(fails_late(1, Error(ErrorCode::kAuthentication, "who are you?"))));
+  ASSERT_TRUE(copier.accept(fails_late(2, stopped_before_retry(Error(ErrorCode::kTemporary, "503")))));
+  copier.drain();
+  EXPECT_EQ(outcome(1) + " " + outcome(2), "authentication temporary");
+  EXPECT_EQ(message(1), "who are you?");
+  EXPECT_EQ(message(2), "the time for this copy (1 ms) has passed: 503");
 }
 
 TEST_F(StreamingCopierTest, AStopEndsTheStream) {

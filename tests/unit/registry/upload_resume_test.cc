@@ -334,7 +334,7 @@ TEST_F(UploadResumeTest, OneThatIsRefusedAtALocationThatMayBeStaleStaysNoted) {
 
 TEST_F(UploadResumeTest, AJournalThatFailsStopsNoUpload) {
   journal_.full = true;
-  ASSERT_TRUE(upload());
+  ASSERT_TRUE(upload(70'000));
   EXPECT_THAT(registry_.log().lines(), ElementsAre(HasSubstr("no space left")));
 }
 
