@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -17,11 +18,10 @@ std::string find_system_ca_directory() {
   if (std::getenv("SSL_CERT_FILE") != nullptr) return {};
   const char* chosen = std::getenv("SSL_CERT_DIR");
   const std::filesystem::path directory = chosen != nullptr ? chosen : "/etc/ssl/certs";
-  std::error_code error;
-  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
-    if (it->path().extension() == ".0") return directory.string();
-  }
-  return {};
+  const auto names = io::list_directory(directory);
+  const bool is_hashed =
+      names && std::ranges::any_of(*names, [](const std::string& name) { return name.ends_with(".0"); });
+  return is_hashed ? directory.string() : std::string();
 }
 
 }  // namespace

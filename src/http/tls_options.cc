@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <system_error>
 
+#include "freightliner/io/file.h"
+
 namespace freightliner::http {
 namespace {
 
@@ -12,22 +14,17 @@ namespace fs = std::filesystem;
 
 // containers-certs.d(5): *.crt are authorities, X.cert with X.key is a client certificate.
 Status add_directory(const fs::path& directory, HostTls& tls) {
-  std::error_code error;
-  fs::directory_iterator it(directory, error);
-  if (error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory) return {};
-  if (error) return fail(ErrorCode::kLocalIo, fmt::format("read {}: {}", directory.string(), error.message()));
-  std::vector<fs::path> files;
-  for (; it != fs::directory_iterator(); it.increment(error)) {
-    if (error) return fail(ErrorCode::kLocalIo, fmt::format("read {}: {}", directory.string(), error.message()));
-    files.push_back(it->path());
-  }
-  std::ranges::sort(files);
-  for (const fs::path& file : files) {
+  auto names = io::list_directory(directory);
+  if (!names && names.error().code() == ErrorCode::kNotFound) return {};
+  if (!names) return fail(std::move(names).error());
+  std::ranges::sort(*names);
+  for (const std::string& name : *names) {
+    const fs::path file = directory / name;
     if (file.extension() == ".crt") tls.ca_files.push_back(file);
     if (file.extension() != ".cert") continue;
     fs::path key = file;
     key.replace_extension(".key");
-    if (!fs::exists(key, error)) {
+    if (std::error_code error; !fs::exists(key, error)) {
       return fail(ErrorCode::kUsage, fmt::format("client certificate {} has no key beside it: put {} there",
                                                  file.string(), key.filename().string()));
     }

@@ -1,5 +1,6 @@
 #include "freightliner/io/file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -9,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <limits>
+#include <memory>
 #include <system_error>
 
 #include "freightliner/base/text.h"
@@ -187,6 +189,24 @@ Status write_all(const UniqueFd& file, ByteSpan bytes) {
     bytes = bytes.subspan(static_cast<std::size_t>(count));
   }
   return {};
+}
+
+Result<std::vector<std::string>> list_directory(const std::filesystem::path& path) {
+  struct Close {
+    void operator()(DIR* stream) const noexcept { closedir(stream); }
+  };
+  const std::unique_ptr<DIR, Close> stream(opendir(path.c_str()));
+  if (!stream) return fail(errno_error(errno == ENOTDIR ? ENOENT : errno, "open the directory " + shown(path)));
+  std::vector<std::string> names;
+  for (;;) {
+    errno = 0;
+    const dirent* const entry = readdir(stream.get());
+    if (entry == nullptr) break;
+    const std::string_view name(static_cast<const char*>(entry->d_name));
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  if (errno != 0) return fail(errno_error(errno, "read the directory " + shown(path)));
+  return names;
 }
 
 Result<std::string> read_small_file(const std::filesystem::path& path, std::size_t limit) {

@@ -1,5 +1,6 @@
 #include "freightliner/runtime/performance_sampler.h"
 
+#include <new>
 #include <utility>
 
 namespace freightliner::runtime {
@@ -37,7 +38,10 @@ PerformanceSampler::~PerformanceSampler() = default;
 void PerformanceSampler::run(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   do {
-    look(false);
+    try {
+      look(false);
+    } catch (const std::bad_alloc&) {  // one look less is no reason to end what it looks at
+    }
   } while (!wake_.wait_for(lock, stop, options_.interval, [&] { return stop.stop_requested(); }));
 }
 

@@ -4,10 +4,10 @@
 #include <sys/resource.h>
 
 #include <charconv>
-#include <filesystem>
 #include <string_view>
 
 #include "freightliner/base/bytes.h"
+#include "freightliner/io/file.h"
 #include "runtime/cgroup.h"
 
 namespace freightliner::runtime {
@@ -28,13 +28,9 @@ double seconds(const timeval& time) noexcept {
 }
 
 std::uint64_t count_descriptors() {
-  std::error_code error;
-  std::uint64_t count = 0;
-  for (std::filesystem::directory_iterator entry("/proc/self/fd", error), end; !error && entry != end;
-       entry.increment(error)) {
-    ++count;
-  }
-  return count > 0 ? count - 1 : 0;
+  const auto names = io::list_directory("/proc/self/fd");
+  // One of them is that of the listing.
+  return names && !names->empty() ? names->size() - 1 : 0;
 }
 
 }  // namespace

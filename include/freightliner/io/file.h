@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "freightliner/base/bytes.h"
 
@@ -75,6 +76,11 @@ Status write_all(const UniqueFd& file, ByteSpan bytes);
 /// errors. Errors: kNotFound, kLocalIo, kProtocol (too large).
 Result<std::string> read_small_file(const std::filesystem::path& path, std::size_t limit);
 Result<std::string> read_small_file(const UniqueFd& file, std::size_t limit, std::string_view name);
+
+/// The names in a directory but for "." and "..", in no order; links in the path are followed. Not the standard
+/// library's iterator: libstdc++'s allocates where it may not throw, and ends the process where memory is short.
+/// Errors: kNotFound where there is no such directory, kLocalIo.
+Result<std::vector<std::string>> list_directory(const std::filesystem::path& path);
 
 /// errno as an Error: ENOENT → kNotFound, all else kLocalIo. `what` as in "write /x/y".
 Error errno_error(int error_number, std::string_view what);

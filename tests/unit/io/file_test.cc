@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <limits>
 #include <string>
 #include <thread>
@@ -21,6 +22,8 @@ namespace {
 
 using test::TemporaryDirectory;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 Directory opened(const std::filesystem::path& path) {
   auto directory = Directory::open(path);
@@ -268,6 +271,16 @@ TEST(SmallFile, IsReadUpToItsLimit) {
   EXPECT_EQ(read_small_file(temporary / "missing", 10).error().code(), ErrorCode::kNotFound);
   EXPECT_EQ(read_small_file(temporary.path(), 10).error().code(), ErrorCode::kLocalIo);
   EXPECT_EQ(read_small_file("/dev/zero", 10).error().code(), ErrorCode::kProtocol);
+}
+
+TEST(ListDirectory, NamesWhatIsThere) {
+  const TemporaryDirectory temporary;
+  EXPECT_THAT(*list_directory(temporary.path()), IsEmpty());
+  for (const char* const name : {"a", ".b"}) std::ofstream(temporary / name) << "x";
+  std::filesystem::create_directory(temporary / "c");
+  EXPECT_THAT(*list_directory(temporary.path()), UnorderedElementsAre("a", ".b", "c"));
+  EXPECT_EQ(list_directory(temporary / "none").error().code(), ErrorCode::kNotFound);
+  EXPECT_EQ(list_directory(temporary / "a").error().code(), ErrorCode::kNotFound) << "no directory";
 }
 
 TEST(SmallFile, MayBeAPipe) {
