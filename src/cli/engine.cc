@@ -6,13 +6,15 @@
 #include "cli/registry_clients.h"
 #include "freightliner/copy/recompress_buffers.h"
 #include "freightliner/copy/transfer_tuner.h"
+#include "freightliner/runtime/processor_pressure.h"
 
 namespace freightliner::cli {
 namespace {
 
-// A registry in the same data centre answers a small request in 1 or 2 ms: more connections than jobs only stand in
-// each other's way there. From here on the time is spent on the way, or in a store behind the registry.
-constexpr std::chrono::milliseconds kSlow{5};
+// A registry in the same data centre answers a small request in 1 or 2 ms, busy in some more: more connections than
+// jobs only stand in each other's way there. From here on the time is spent on the way, or in a store behind the
+// registry.
+constexpr std::chrono::milliseconds kSlow{10};
 
 http::GovernorOptions governor_options(const RunRequest& request) {
   http::GovernorOptions options;
@@ -69,9 +71,10 @@ class Engine::Impl {
                  }),
         own_session(request.session, caches, services.log),
         tuner({.chunks = kChunksPerQueue}),
+        processors(services.clock),
         workers({.eager = workforce.eager,
                  .most = workforce.most,
-                 .others_are_slow = [this] { return governor.answer_time() >= kSlow; }}),
+                 .others_are_slow = [this] { return governor.answer_time() >= kSlow && !processors.is_high(); }}),
         copy_services({.workers = workers,
                        .sessions = sessions,
                        .helpers = request.jobs - 1,
@@ -116,6 +119,7 @@ class Engine::Impl {
   copy::WorkerSessions sessions;
   http::Session own_session;
   copy::TransferTuner tuner;
+  runtime::ProcessorPressure processors;
   runtime::WorkerPool workers;  // ends before what its tasks use
   copy::CopyServices copy_services;
   copy::Copier copier;

@@ -20,11 +20,14 @@ class AnswerTimes {
  public:
   void add(TimePoint::duration time) { last_[next_++ % last_.size()] = time; }
   TimePoint::duration shortest() const {
+    if (next_ < kEnough) return TimePoint::duration::zero();
     const auto end = last_.begin() + static_cast<std::ptrdiff_t>(std::min(next_, last_.size()));
-    return next_ == 0 ? TimePoint::duration::zero() : *std::min_element(last_.begin(), end);
+    return *std::min_element(last_.begin(), end);
   }
 
  private:
+  // The first answers of a near host are slow as well: it wakes up, and so do its connections.
+  static constexpr std::size_t kEnough = 8;
   // Enough that one of them had no other request in its way, few enough that a quick refusal at the start is forgotten.
   std::array<TimePoint::duration, 32> last_{};
   std::size_t next_ = 0;

@@ -68,7 +68,7 @@ class HostGovernor {
   /// A request was given up after all its retries.
   void gave_up(const std::string& host);
   /// How long the slowest host takes to answer: of its last answers the shortest, which the load that is of our own
-  /// making says the least in. Zero until one has answered.
+  /// making says the least in. Zero while none has answered often enough to tell.
   TimePoint::duration answer_time() const;
   /// Of each host that was asked so far, by name.
   std::vector<runtime::HostStatistics> statistics() const;

@@ -45,19 +45,24 @@ TEST(HostGovernor, CountsRequestsRefusalsAndWaits) {
 TEST(HostGovernor, TellsTheShortestOfTheLastAnswersOfTheSlowestHost) {
   test::ManualClock clock;
   HostGovernor governor(clock);
-  const auto ask = [&](const std::string& host, int milliseconds) {
-    auto permit = governor.enter(host, {});
-    clock.advance(Duration(milliseconds));
-    permit->answered(200);
+  const auto ask = [&](const std::string& host, int milliseconds, int times = 1) {
+    for (int i = 0; i < times; ++i) {
+      auto permit = governor.enter(host, {});
+      clock.advance(Duration(milliseconds));
+      permit->answered(200);
+    }
   };
-  EXPECT_EQ(governor.answer_time(), Duration(0));
+  ask("near", 300, 7);
+  EXPECT_EQ(governor.answer_time(), Duration(0)) << "too few to tell";
+  ask("near", 300);
+  EXPECT_EQ(governor.answer_time(), Duration(300));
   ask("near", 1);
   EXPECT_EQ(governor.answer_time(), Duration(1));
-  ask("far", 2);  // by what stands before it
-  ask("far", 40);
+  ask("far", 2);  // a quick refusal
+  ask("far", 40, 7);
   ask("near", 300);
   EXPECT_EQ(governor.answer_time(), Duration(2));
-  for (int i = 0; i < 32; ++i) ask("far", 40 + i);
+  ask("far", 40, 32);
   EXPECT_EQ(governor.answer_time(), Duration(40)) << "what was long ago says nothing";
 }
 

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -26,6 +27,10 @@ class FakeSystem {
     write("proc/self/statm", "99999 " + std::to_string((bytes + page - 1) / page) + " 12 1 0 100 0\n");
   }
   void set_stalled(const std::string& percent) const { write("proc/pressure/memory", pressure(percent)); }
+  void set_waited_for_processors(std::chrono::microseconds total) const {
+    write("proc/pressure/cpu", "some avg10=0.00 avg60=0.00 avg300=0.00 total=" + std::to_string(total.count()) +
+                                   "\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n");
+  }
   static std::string pressure(const std::string& percent) {
     return "some avg10=" + percent +
            " avg60=0.00 avg300=0.00 total=1\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n";
