@@ -196,7 +196,8 @@ class Helpers(AuthCase):
         written = self.directory / "helper.pid"
         self.helper("hangs", f"echo $$ > {written}; exec sleep 600")
         self.configure({"credHelpers": {self.destination.host: "hangs"}})
-        self.refuse_copy(6, *self.pair, "--timeout", "2s", env=self.path())
+        result = self.refuse_copy(6, *self.pair, "--timeout", "2s", env=self.path(), timeout=30)
+        self.assertLess(result.seconds, 6)
         with self.assertRaises(ProcessLookupError):
             os.kill(int(written.read_text()), 0)
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 import unittest
 
 from support import faults, images, oracle, process
@@ -33,9 +34,11 @@ class Signals(Case):
         for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
             with self.subTest(signal=number.name):
                 run = self.started()
+                began = time.monotonic()
                 run.send_signal(number)
                 result = run.wait(20)
                 self.assertEqual(result.exit_code, code, result)
+                self.assertLess(time.monotonic() - began, 5.5)
                 self.assertNotRegex(result.stderr, GAVE_UP)
                 self.check_run(result)
                 for request in self.source.requests("GET", "/blobs/sha256"):
@@ -79,20 +82,24 @@ class Signals(Case):
         run = self.started()
         run.send_signal(signal.SIGINT)
         self.assertTrue(hold.reached())
+        began = time.monotonic()
         run.send_signal(signal.SIGINT)
         result = run.wait(20)
         hold.release()
         self.assertEqual(result.exit_code, 130, result)
+        self.assertLess(time.monotonic() - began, 2)
         self.assertNotRegex(result.stderr, GAVE_UP)
 
     def test_clean_up_that_hangs_ends_after_five_seconds(self):
         hold = faults.Hold()
         self.destination.rule("DELETE|GET", "/uploads/", hold)
         run = self.started()
+        began = time.monotonic()
         run.send_signal(signal.SIGTERM)
         result = run.wait(30)
         hold.release()
         self.assertEqual(result.exit_code, 143, result)
+        self.assertLess(time.monotonic() - began, 8)
         self.assertRegex(result.stderr, GAVE_UP)
 
     def test_after_kill_9_a_rerun_converges(self):

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 import unittest
 
 from support import faults, process
@@ -143,9 +144,11 @@ class Failures(SyncCase):
         self.write("", "")
         run = self.program.start("sync", "--config", self.path, "--output", "json", "--jobs-per-host", "2")
         process.wait_until(lambda: tags_of(self.destination), 20)
+        began = time.monotonic()
         run.send_signal(signal.SIGTERM)
         result = run.wait(20)
         self.assertEqual(result.exit_code, 143, result)
+        self.assertLess(time.monotonic() - began, 5.5)
         self.assertEqual([entry["job"] for entry in result.json], ["job1"])
         self.assert_no_open_uploads(self.destination)
         self.assertFalse(any(name.startswith("j2/") for name in self.arrived()))
@@ -308,6 +311,7 @@ class FilterTest(TreeCase):
             self.assertEqual(len(result.stdout.splitlines()), count)
             used.append(max(result.cpu_seconds, 0.02))
         self.assertLess(used[1], 20 * used[0])
+        self.assertLess(used[1], 10)
 
 
 if __name__ == "__main__":

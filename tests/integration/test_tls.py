@@ -86,10 +86,10 @@ class SharedSessions(TlsCase):
                 self.assertGreater(len(server.journal), 3 * server.connections)
                 # The first request, for the tag, is answered before any worker begins. OpenSSL takes a ticket of TLS 1.3 as used up
                 # once a handshake with it is done, and the next comes with that connection's first answer: who begins in between
-                # goes without, but the first of the workers has one.
+                # goes without.
                 if version == ssl.TLSVersion.TLSv1_2:
                     self.assertEqual(server.resumed, server.connections - 1)
-                self.assertGreaterEqual(server.resumed, 1)
+                self.assertGreaterEqual(server.resumed, server.connections // 2)
 
 
 class BadCertificates(TlsCase):
@@ -102,8 +102,9 @@ class BadCertificates(TlsCase):
         ):
             with self.subTest(certificate=name):
                 server = self.scripted(tls=certificate)
-                self.refuse_copy(TLS, self.source, at(server, "a", "v1"), "--ca-file", self.authority.certificate,
-                                 words=server.host)
+                result = self.refuse_copy(TLS, self.source, at(server, "a", "v1"), "--ca-file", self.authority.certificate,
+                                          words=server.host)
+                self.assertLess(result.seconds, 5)
                 self.assertEqual(server.journal, [])
                 self.assertEqual(server.server.connections, 1)
 
