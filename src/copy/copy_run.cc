@@ -21,10 +21,12 @@ PlannedItem blob_item(const oci::Descriptor& blob, PlannedItem::Action action) {
 }  // namespace
 
 Result<CopyReport> CopyRun::execute(http::Caller& caller) {
+  // Where both sides will be asked, both are at the same time.
+  auto ahead = options_.known.has_tag == true && may_compare() ? source_.ask_ahead(caller) : nullptr;
   FL_TRY(const std::vector<Target> targets, read_targets(caller));
   // Comparing digests is cheap where the whole of a name is copied; a selection has to be made before it can be
   // compared.
-  FL_TRY(const auto resolved, resolve_source(caller, targets));
+  FL_TRY(const auto resolved, resolve_source(caller, targets, std::move(ahead)));
   if (resolved) {
     if (!options_.recompress) FL_CHECK(check_pinned(resolved->digest));
     const bool nothing_to_write = to_write(targets, resolved->digest).empty();
@@ -50,7 +52,7 @@ Result<std::vector<CopyRun::Target>> CopyRun::read_targets(http::Caller& caller)
   }
   std::vector<Target> targets;
   for (std::string& tag : tags) {
-    if (options_.known.tag_is_absent && tag == destination_.tag()) {
+    if (options_.known.has_tag == false && tag == destination_.tag()) {
       targets.push_back({std::move(tag), std::nullopt});
       continue;
     }
@@ -83,12 +85,16 @@ bool CopyRun::is_current(const Target& target, const oci::Digest& digest) const 
          target.mark->settings == options_.recompress->settings.to_string();
 }
 
-Result<std::optional<oci::Descriptor>> CopyRun::resolve_source(http::Caller& caller,
-                                                               const std::vector<Target>& targets) {
-  const bool comparable = options_.platforms.empty() && options_.overwrite != Overwrite::kAlways &&
-                          std::ranges::any_of(targets, [](const Target& target) { return target.current.has_value(); });
+bool CopyRun::may_compare() const noexcept {
+  return options_.platforms.empty() && options_.overwrite != Overwrite::kAlways;
+}
+
+Result<std::optional<oci::Descriptor>> CopyRun::resolve_source(http::Caller& caller, const std::vector<Target>& targets,
+                                                               std::unique_ptr<registry::AskedAhead> ahead) {
+  const bool comparable =
+      may_compare() && std::ranges::any_of(targets, [](const Target& target) { return target.current.has_value(); });
   if (!comparable) return std::nullopt;
-  FL_TRY(oci::Descriptor resolved, source_.resolve(caller));
+  FL_TRY(oci::Descriptor resolved, source_.resolve_asked(caller, std::move(ahead)));
   return resolved;
 }
 

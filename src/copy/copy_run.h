@@ -33,7 +33,9 @@ class CopyRun {
   Result<Target> read_target(http::Caller& caller, std::string tag);
   /// True where the target has what is made from the source's `digest`, by this run's settings.
   bool is_current(const Target& target, const oci::Digest& digest) const;
-  Result<std::optional<oci::Descriptor>> resolve_source(http::Caller& caller, const std::vector<Target>& targets);
+  bool may_compare() const noexcept;
+  Result<std::optional<oci::Descriptor>> resolve_source(http::Caller& caller, const std::vector<Target>& targets,
+                                                        std::unique_ptr<registry::AskedAhead> ahead);
   Result<oci::RawManifest> read_root(http::Caller& caller);
   /// Tells the tuner, where there is one, how long an end has taken since it was asked.
   Status note_answer(TransferTuner::End end, TimePoint asked);

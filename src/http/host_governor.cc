@@ -80,6 +80,15 @@ class HostGovernor::Impl {
     }
   }
 
+  bool is_unrestrained(const std::string& name) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = hosts_.find(name);
+    if (found == hosts_.end()) return !options_.requests_per_second.contains(name);
+    const Host& host = found->second;
+    return host.open_again <= clock_.now() && host.rests == 0 && !host.spacing &&
+           host.limit >= static_cast<double>(options_.max_requests);
+  }
+
   Status wait_until_open(const std::string& name, const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     Host& host = at(name);
@@ -237,9 +246,13 @@ void HostGovernor::Permit::answered(int status) {
   governor_->impl_->answered(host_, generation_, start_, status);
 }
 
-Result<HostGovernor::Permit> HostGovernor::enter(const std::string& host, const std::stop_token& stop) {
+Result<HostGovernor::Permit> HostGovernor::enter(const std::string& host, const std::stop_token& stop,
+                                                 std::optional<TimePoint> begun) {
   FL_TRY(const std::size_t generation, impl_->enter(host, stop));
-  return Permit(*this, host, generation, impl_->now());
+  return Permit(*this, host, generation, begun.value_or(impl_->now()));
+}
+bool HostGovernor::is_unrestrained(const std::string& host) const {
+  return impl_->is_unrestrained(host);
 }
 Status HostGovernor::wait_until_open(const std::string& host, const std::stop_token& stop) {
   return impl_->wait_until_open(host, stop);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "http/download_transfer.h"
 #include "http/multi_loop.h"
 #include "http/upload_transfer.h"
@@ -20,12 +22,13 @@ class Session::Impl {
   Impl(const SessionOptions& options, SharedCaches& shared, Logger log)
       : options_(options), context_{options_, shared, sockets_}, log_(log) {}
 
-  Result<Response> perform(const Request& request, const std::stop_token& stop);
+  Result<std::unique_ptr<PendingResponse>> begin(const Request& request);
   Result<Download> open(const Request& request, io::ChunkQueue& queue, const std::stop_token& stop);
   Result<std::unique_ptr<Upload>> upload(const Request& request, std::uint64_t content_length,
                                          const std::stop_token& stop);
 
  private:
+  class SmallExchange;
   void trace(const Request& request, Transfer& transfer) const {
     if (!log_.enabled(LogLevel::kDebug)) return;
     if (const auto error = transfer.failure()) {
@@ -42,16 +45,43 @@ class Session::Impl {
   MultiLoop loop_;
 };
 
-Result<Response> Session::Impl::perform(const Request& request, const std::stop_token& stop) {
-  Transfer transfer(request, context_);
-  FL_CHECK(transfer.prepare());
-  FL_CHECK(loop_.add(transfer));
-  const Status driven = loop_.drive_until([&] { return transfer.done(); }, stop, request.stop_grace);
-  loop_.remove(transfer);
-  FL_CHECK(driven);
-  trace(request, transfer);
-  if (auto error = transfer.failure()) return fail(*std::move(error));
-  return std::move(transfer.response());
+class Session::Impl::SmallExchange final : public PendingResponse {
+ public:
+  SmallExchange(Impl& session, const Request& request) : session_(session), transfer_(request, session.context_) {}
+  ~SmallExchange() override { end(); }
+  SmallExchange(const SmallExchange&) = delete;
+  SmallExchange& operator=(const SmallExchange&) = delete;
+
+  Status begin() {
+    FL_CHECK(transfer_.prepare());
+    FL_CHECK(session_.loop_.add(transfer_));
+    is_open_ = true;
+    return {};
+  }
+  Result<Response> wait(const std::stop_token& stop) override {
+    const Status driven =
+        session_.loop_.drive_until([this] { return transfer_.done(); }, stop, transfer_.request().stop_grace);
+    end();
+    FL_CHECK(driven);
+    session_.trace(transfer_.request(), transfer_);
+    if (auto error = transfer_.failure()) return fail(*std::move(error));
+    return std::move(transfer_.response());
+  }
+
+ private:
+  void end() noexcept {
+    if (std::exchange(is_open_, false)) session_.loop_.remove(transfer_);
+  }
+
+  Impl& session_;
+  Transfer transfer_;
+  bool is_open_ = false;
+};
+
+Result<std::unique_ptr<PendingResponse>> Session::Impl::begin(const Request& request) {
+  auto exchange = std::make_unique<SmallExchange>(*this, request);
+  FL_CHECK(exchange->begin());
+  return exchange;
 }
 
 Result<Download> Session::Impl::open(const Request& request, io::ChunkQueue& queue, const std::stop_token& stop) {
@@ -91,7 +121,11 @@ Session::Session(const SessionOptions& options, SharedCaches& shared, Logger log
 Session::~Session() = default;
 
 Result<Response> Session::perform(const Request& request, const std::stop_token& stop) {
-  return impl_->perform(request, stop);
+  FL_TRY(const std::unique_ptr<PendingResponse> exchange, begin(request));
+  return exchange->wait(stop);
+}
+Result<std::unique_ptr<PendingResponse>> Session::begin(const Request& request) {
+  return impl_->begin(request);
 }
 Result<Download> Session::open(const Request& request, io::ChunkQueue& queue, const std::stop_token& stop) {
   return impl_->open(request, queue, stop);

@@ -32,6 +32,7 @@ class Transfer {
   Status prepare();
 
   CURL* handle() const noexcept { return handle_.get(); }
+  const Request& request() const noexcept { return request_; }
   bool headers_complete() const noexcept { return headers_complete_; }
   bool done() const noexcept { return done_; }
   int status() const noexcept { return response_.status; }
@@ -70,7 +71,6 @@ class Transfer {
 
   void set_long(CURLoption option, long value) { curl_easy_setopt(handle_.get(), option, value); }
   void fail_with(Error error) { given_up_ = std::move(error); }
-  const Request& request() const noexcept { return request_; }
   OpenSockets& sockets() noexcept { return sockets_; }
   void count_moved(std::size_t bytes) noexcept { moved_ += bytes; }
 

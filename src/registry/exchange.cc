@@ -47,9 +47,33 @@ Result<http::Response> Exchange::send(http::Caller& caller, const Call& call) {
 }
 
 Result<http::Response> Exchange::send(http::Caller& caller, const Call& call, const Attempt& attempt) {
+  return send(caller, call, attempt, std::nullopt);
+}
+
+std::unique_ptr<AskedAhead> Exchange::ask_ahead(http::Caller& caller, const Call& call) {
+  if (endpoint_.may_fall_back() || !services_.governor.is_unrestrained(host())) return nullptr;
+  const auto request = prepare(caller, call);
+  if (!request) return nullptr;  // send() finds out again, and says so
+  auto pending = caller.session.begin(*request);
+  if (!pending) return nullptr;
+  return std::make_unique<AskedAhead>(AskedAhead{*std::move(pending), services_.clock.now()});
+}
+
+Result<http::Response> Exchange::send(http::Caller& caller, const Call& call, std::unique_ptr<AskedAhead> ahead) {
+  if (!ahead) return send(caller, call);
+  const TimePoint begun = ahead->begun;
+  const auto attempt = [&](const http::Request& request) {
+    if (const auto asked = std::exchange(ahead, nullptr)) return asked->pending->wait(caller.stop);
+    return caller.session.perform(request, caller.stop);
+  };
+  return send(caller, call, attempt, begun);
+}
+
+Result<http::Response> Exchange::send(http::Caller& caller, const Call& call, const Attempt& attempt,
+                                      std::optional<TimePoint> begun) {
   std::optional<Error> failure;
   for (int number = 1;; ++number) {
-    Result<http::Response> response = attempt_once(caller, call, attempt);
+    Result<http::Response> response = attempt_once(caller, call, attempt, std::exchange(begun, std::nullopt));
     if (!response && failure && !response.error().names_cause()) return fail(stopped_before_retry(*failure));
     if (!response && !response.error().retryable()) {
       if (response.error().reason() == ErrorReason::kTriedEnough) services_.governor.gave_up(host());
@@ -92,9 +116,10 @@ Status Exchange::wait_before_retry(http::Caller& caller, const Error& error, int
   return {};
 }
 
-Result<http::Response> Exchange::attempt_once(http::Caller& caller, const Call& call, const Attempt& attempt) {
-  FL_TRY(http::HostGovernor::Permit permit, services_.governor.enter(host(), caller.stop));
-  runtime::OperationTimer timer(services_.monitor, call.operation);
+Result<http::Response> Exchange::attempt_once(http::Caller& caller, const Call& call, const Attempt& attempt,
+                                              std::optional<TimePoint> begun) {
+  FL_TRY(http::HostGovernor::Permit permit, services_.governor.enter(host(), caller.stop, begun));
+  runtime::OperationTimer timer(services_.monitor, call.operation, begun.value_or(std::chrono::steady_clock::now()));
   Result<http::Response> response = answer(caller, call, attempt, permit);
   response ? timer.finish(outcome_of(call, *response)) : timer.fail(response.error());
   return response;

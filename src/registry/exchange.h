@@ -43,6 +43,11 @@ class Exchange {
   /// errors when all attempts are used up.
   Result<http::Response> send(http::Caller& caller, const Call& call);
   Result<http::Response> send(http::Caller& caller, const Call& call, const Attempt& attempt);
+  /// Lets the first attempt at a call go out before its answer is wanted, with what is known of the registry by now;
+  /// nullptr where it has to be asked with more care (HostGovernor::is_unrestrained(), a scheme not known yet).
+  std::unique_ptr<AskedAhead> ask_ahead(http::Caller& caller, const Call& call);
+  /// send() for the same call; `ahead` may be nullptr.
+  Result<http::Response> send(http::Caller& caller, const Call& call, std::unique_ptr<AskedAhead> ahead);
 
   /// Finds out whether a registry on loopback speaks TLS, where that is open, without sending it a request: so that
   /// this need not be found out when it is first asked. What fails here fails again, and is told, when it is asked.
@@ -78,7 +83,11 @@ class Exchange {
   const std::string& host() const noexcept { return options_.registry; }
 
  private:
-  Result<http::Response> attempt_once(http::Caller& caller, const Call& call, const Attempt& attempt);
+  Result<http::Response> send(http::Caller& caller, const Call& call, const Attempt& attempt,
+                              std::optional<TimePoint> begun);
+  /// `begun`: when the attempt went out, where it did before.
+  Result<http::Response> attempt_once(http::Caller& caller, const Call& call, const Attempt& attempt,
+                                      std::optional<TimePoint> begun);
   Result<http::Response> answer(http::Caller& caller, const Call& call, const Attempt& attempt,
                                 http::HostGovernor::Permit& permit);
   Result<http::Response> follow(http::Caller& caller, const Call& call, http::Response response,

@@ -49,10 +49,23 @@ bool Manifests::is_absent(const http::Response& response, bool write) const noex
   return response.status == 404 || (response.status == 403 && write && exchange_.refused_is_absent());
 }
 
+std::unique_ptr<AskedAhead> Manifests::head_ahead(http::Caller& caller, const std::string& repository,
+                                                  const std::string& reference, bool write) {
+  return exchange_.ask_ahead(caller, manifest_call(http::Method::kHead, repository, reference, write));
+}
+
 Result<std::optional<oci::Descriptor>> Manifests::head(http::Caller& caller, const std::string& repository,
-                                                       const std::string& reference, bool write) {
+                                                       const std::string& reference, bool write,
+                                                       std::unique_ptr<AskedAhead> ahead) {
   const Call call = manifest_call(http::Method::kHead, repository, reference, write);
-  FL_TRY(const http::Response response, exchange_.send(caller, call));
+  FL_TRY(const http::Response response, exchange_.send(caller, call, std::move(ahead)));
+  return read_head(caller, repository, reference, write, response);
+}
+
+Result<std::optional<oci::Descriptor>> Manifests::read_head(http::Caller& caller, const std::string& repository,
+                                                            const std::string& reference, bool write,
+                                                            const http::Response& response) {
+  const std::string what = fmt::format("HEAD manifest {}:{}", repository, reference);
   if (is_absent(response, write)) return std::nullopt;
   if (response.ok()) {
     auto descriptor = descriptor_from_headers(response);
@@ -60,11 +73,11 @@ Result<std::optional<oci::Descriptor>> Manifests::head(http::Caller& caller, con
     // The pin beats the header (GHSA-qv35-3gw6-8q4j).
     if (pinned && descriptor && descriptor->digest != *pinned) {
       return fail(ErrorCode::kIntegrity,
-                  fmt::format("{}: the registry says that it is {}", call.what, descriptor->digest.to_string()));
+                  fmt::format("{}: the registry says that it is {}", what, descriptor->digest.to_string()));
     }
     if (descriptor) return descriptor;
   } else if (response.status != 405) {
-    return fail(exchange_.error_of(response, call.what));
+    return fail(exchange_.error_of(response, what));
   }
   // HEAD is not supported, or tells too little: the content tells.
   FL_TRY(const std::optional<oci::RawManifest> manifest, get(caller, repository, reference, write));
@@ -130,14 +143,16 @@ Result<std::optional<oci::Digest>> Manifests::stored_digest(http::Caller& caller
     if (const auto digest = oci::Digest::parse(*text)) return *digest;
   }
   if (!oci::is_valid_tag(reference)) return std::nullopt;
-  FL_TRY(const auto found, head(caller, repository, reference, true));
-  if (found) return found->digest;
-  // Who may write is not always shown what there is. But where there is nothing, a proxy has answered, say.
-  FL_TRY(const http::Response again,
+  FL_TRY(const http::Response seen,
          exchange_.send(caller, manifest_call(http::Method::kHead, repository, reference, true)));
-  if (again.status != 404) return std::nullopt;
-  return fail(ErrorCode::kTemporary, fmt::format("PUT manifest {}:{}: the registry answered {}, and does not have it",
-                                                 repository, reference, response.status));
+  // Who may write is not always shown what there is. But where there is nothing, a proxy has answered, say.
+  if (seen.status == 404) {
+    return fail(ErrorCode::kTemporary, fmt::format("PUT manifest {}:{}: the registry answered {}, and does not have it",
+                                                   repository, reference, response.status));
+  }
+  FL_TRY(const auto found, read_head(caller, repository, reference, true, seen));
+  if (!found) return std::nullopt;
+  return found->digest;
 }
 
 // An immutable tag is refused in many ways (400, 409, 412). Where it names what we wanted to write, all is well.

@@ -11,8 +11,11 @@ class Manifests {
  public:
   explicit Manifests(Exchange& exchange) : exchange_(exchange) {}
 
+  std::unique_ptr<AskedAhead> head_ahead(http::Caller& caller, const std::string& repository,
+                                         const std::string& reference, bool write);
   Result<std::optional<oci::Descriptor>> head(http::Caller& caller, const std::string& repository,
-                                              const std::string& reference, bool write);
+                                              const std::string& reference, bool write,
+                                              std::unique_ptr<AskedAhead> ahead = nullptr);
   Result<std::optional<oci::RawManifest>> get(http::Caller& caller, const std::string& repository,
                                               const std::string& reference, bool write);
   Result<PutManifestResult> put(http::Caller& caller, const std::string& repository, const std::string& reference,
@@ -23,6 +26,10 @@ class Manifests {
 
  private:
   bool is_absent(const http::Response& response, bool write) const noexcept;
+  /// What the answer to a HEAD says.
+  Result<std::optional<oci::Descriptor>> read_head(http::Caller& caller, const std::string& repository,
+                                                   const std::string& reference, bool write,
+                                                   const http::Response& response);
   Result<std::optional<oci::Digest>> stored_digest(http::Caller& caller, const std::string& repository,
                                                    const std::string& reference, const http::Response& response);
   Result<PutManifestResult> refused(http::Caller& caller, const std::string& repository, const std::string& reference,

@@ -44,8 +44,14 @@ Result<MountOrigin> RegistryClient::mount_origin(const std::string& repository) 
 
 Result<std::optional<oci::Descriptor>> RegistryClient::head_manifest(http::Caller& caller,
                                                                      const std::string& repository,
-                                                                     const std::string& reference, bool write) {
-  return impl_->manifests.head(caller, repository, reference, write);
+                                                                     const std::string& reference, bool write,
+                                                                     std::unique_ptr<AskedAhead> ahead) {
+  return impl_->manifests.head(caller, repository, reference, write, std::move(ahead));
+}
+
+std::unique_ptr<AskedAhead> RegistryClient::head_manifest_ahead(http::Caller& caller, const std::string& repository,
+                                                                const std::string& reference, bool write) {
+  return impl_->manifests.head_ahead(caller, repository, reference, write);
 }
 
 Result<std::optional<oci::RawManifest>> RegistryClient::get_manifest(http::Caller& caller,

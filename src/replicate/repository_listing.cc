@@ -133,7 +133,7 @@ bool RepositoryListing::destination_has(const std::string& tag) const {
 
 copy::DestinationKnowledge RepositoryListing::knowledge_of(const std::string& tag) const {
   if (!destination_tags) return {};
-  return {.tag_is_absent = !destination_has(tag), .repository_has_no_tags = destination_tags->empty()};
+  return {.has_tag = destination_has(tag), .repository_has_no_tags = destination_tags->empty()};
 }
 
 bool passes_by_name(const TreeSelection& selection, const std::string& tag) {

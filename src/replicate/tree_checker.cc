@@ -120,9 +120,10 @@ class CheckRun {
   Result<ReferenceResult> compare(http::Caller& caller, const RepositoryListing& listing,
                                   const std::string& tag) const {
     FL_TRY(const auto from, source_.source(listing.names->source, tag));
-    FL_TRY(const oci::Descriptor wanted, from->resolve(caller));
     FL_TRY(const auto to, destination_.destination(listing.names->destination, tag));
+    auto ahead = from->ask_ahead(caller);
     FL_TRY(const auto found, to->resolve(caller, tag));
+    FL_TRY(const oci::Descriptor wanted, from->resolve_asked(caller, std::move(ahead)));
     ReferenceResult result{.repository = listing.names,
                            .tag = tag,
                            .outcome = Outcome::kEqual,

@@ -16,8 +16,15 @@ class DockerSource final : public ImageSource {
 
   std::string name() const override { return "docker://" + reference_.to_string(); }
 
-  Result<oci::Descriptor> resolve(http::Caller& caller) override {
-    FL_TRY(auto descriptor, client_.head_manifest(caller, reference_.repository, reference_.tag_or_digest(), false));
+  Result<oci::Descriptor> resolve(http::Caller& caller) override { return resolve_asked(caller, nullptr); }
+
+  std::unique_ptr<registry::AskedAhead> ask_ahead(http::Caller& caller) override {
+    return client_.head_manifest_ahead(caller, reference_.repository, reference_.tag_or_digest(), false);
+  }
+
+  Result<oci::Descriptor> resolve_asked(http::Caller& caller, std::unique_ptr<registry::AskedAhead> ahead) override {
+    FL_TRY(auto descriptor,
+           client_.head_manifest(caller, reference_.repository, reference_.tag_or_digest(), false, std::move(ahead)));
     if (!descriptor) return not_found(name());
     return *std::move(descriptor);
   }

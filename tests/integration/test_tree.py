@@ -3,7 +3,7 @@
 import unittest
 from collections import Counter
 
-from support import images
+from support import faults, images, process
 from support.case import AUTHENTICATION, PARTIAL
 from support.tree import (
     TreeCase, by_reference, fill, fleet, manifests_of, outcomes, read_report, small, tags_of, without_overview,
@@ -136,6 +136,23 @@ class Economy(TreeCase):
         self.assertLessEqual(len(without_overview(self.source.requests())), 4 * 200)
         self.assertLessEqual(len(without_overview(self.destination.requests())), 8 * 200)
         self.assertEqual(manifests_of(self.destination.requests(), "HEAD"), [])
+
+    def test_both_sides_of_a_tag_are_asked_at_the_same_time(self):
+        contents = fleet(1, 3)
+        for command in ("replicate-tree", "check"):
+            with self.subTest(command=command):
+                source, destination = self.scripted(), self.scripted()
+                for registry in (source, destination):
+                    fill(registry, contents)
+                hold = faults.Hold()
+                self.addCleanup(hold.release)
+                destination.rule("HEAD", "/manifests/", hold)
+                run = self.program.start(*self.arguments(source, destination, "--jobs", "1", command=command))
+                process.wait_until(lambda: source.requests("HEAD", "/manifests/"), 20)
+                hold.release()
+                self.assertEqual(run.wait(60).exit_code, 0)
+                for registry in (source, destination):
+                    self.assertEqual(len(registry.requests("HEAD", "/manifests/")), len(contents))
 
     def test_a_layer_shared_by_many_repositories_moves_once(self):
         base = images.single("base", layers=1, layer_size=2_000_000)

@@ -38,7 +38,7 @@ enum class Overwrite {
 
 /// What a list of the destination's tags has told already, so that it need not be asked for.
 struct DestinationKnowledge {
-  bool tag_is_absent = false;           ///< there is no such tag
+  std::optional<bool> has_tag = {};     ///< whether there is such a tag; nullopt: not known
   bool repository_has_no_tags = false;  ///< so hardly a manifest either
 };
 

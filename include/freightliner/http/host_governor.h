@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,7 +61,12 @@ class HostGovernor {
 
   /// Waits until a small request may go out. Errors: kCancelled when `stop` is asked for; kTemporary with
   /// ErrorReason::kHostDown, at once, while the host rests.
-  Result<Permit> enter(const std::string& host, const std::stop_token& stop);
+  /// `begun`: when the request went out, where it did before.
+  Result<Permit> enter(const std::string& host, const std::stop_token& stop,
+                       std::optional<TimePoint> begun = std::nullopt);
+  /// True where the host is asked without restraint: no pause, no rest, no rate, no limit that it has cut. Only then a
+  /// request may go out before its answer is wanted.
+  bool is_unrestrained(const std::string& host) const;
   /// Waits while the host is paused: for bodies that stream. Errors: kCancelled when `stop` is asked for.
   Status wait_until_open(const std::string& host, const std::stop_token& stop);
   /// Keeps all further requests to the host back for `duration`; a shorter pause never shortens a longer one.

@@ -73,6 +73,15 @@ class Upload {
   virtual const std::optional<Response>& early_response() const = 0;
 };
 
+/// A small exchange that was begun before its answer is wanted. Confined to its session's thread; the session outlives
+/// it. Destroyed unfinished: the connection is closed.
+class PendingResponse {
+ public:
+  virtual ~PendingResponse() = default;
+  /// Call once. Errors: as Session::perform().
+  virtual Result<Response> wait(const std::stop_token& stop) = 0;
+};
+
 /// The length of a body that ends when finish() is called: it goes in the chunked transfer coding (RFC 9112, section
 /// 7.1).
 inline constexpr std::uint64_t kUnknownLength = std::numeric_limits<std::uint64_t>::max();
@@ -80,8 +89,8 @@ inline constexpr std::uint64_t kUnknownLength = std::numeric_limits<std::uint64_
 /// One thread's HTTP client: a libcurl multi handle with its own connection cache, HTTP/1.1, no redirects followed, no
 /// authentication of its own, no content decoding. Invariants:
 ///  1. A Session belongs to one thread; nothing of it is shared but SharedCaches.
-///  2. A download and an upload that are open at the same time move together: whoever waits drives both, so one thread
-///     relays a blob without a lock on the data path.
+///  2. What is open at the same time moves together: whoever waits drives all, so one thread relays a blob from a
+///     download to an upload without a lock on the data path.
 ///  3. A full ChunkQueue pauses the download, an empty upload queue pauses the upload; memory is bounded by the queue.
 ///  4. Callbacks are noexcept and only move bytes and set flags.
 class Session {
@@ -94,6 +103,8 @@ class Session {
   /// A small exchange, response body in memory (bounded). Errors: kTemporary (network), kTls, kProtocol (no HTTP, body
   /// over the limit, refused address), kCancelled.
   Result<Response> perform(const Request& request, const std::stop_token& stop);
+  /// Begins one: it is under way while anything of the session is waited for. Errors: kUsage, kLocalIo (certificates).
+  Result<std::unique_ptr<PendingResponse>> begin(const Request& request);
   /// Starts a GET and runs it to its headers. `queue` outlives the returned body.
   Result<Download> open(const Request& request, io::ChunkQueue& queue, const std::stop_token& stop);
   /// Starts a PUT or PATCH of exactly `content_length` bytes (or kUnknownLength), which write() will bring.

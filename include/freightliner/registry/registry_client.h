@@ -79,6 +79,13 @@ enum class DeleteOutcome {
   kUnsupported,  ///< the registry does not delete what is named so: not by tag (400, 405), or nothing at all (405)
 };
 
+/// The first attempt at a request, sent before its answer is wanted. Of the thread that has sent it; destroyed unused
+/// it costs its connection.
+struct AskedAhead {
+  std::unique_ptr<http::PendingResponse> pending;
+  TimePoint begun;
+};
+
 /// The endpoints of one registry (OCI distribution-spec v1.1, chapter "Endpoints") for one identity: authentication,
 /// retries of what may be repeated, shared pauses, redirects, limits, verified answers. Safe from any thread; the
 /// Caller given to a call is the calling thread's. `reference` is a tag or a digest. Absence is nullopt; a repository
@@ -99,7 +106,12 @@ class RegistryClient {
   /// Digest, type and size without the content; a GET where the registry's HEAD does not tell them. `write` asks for
   /// push access along with pull, so that a run needs one token for the repository.
   Result<std::optional<oci::Descriptor>> head_manifest(http::Caller& caller, const std::string& repository,
-                                                       const std::string& reference, bool write);
+                                                       const std::string& reference, bool write,
+                                                       std::unique_ptr<AskedAhead> ahead = nullptr);
+  /// Sends the request of head_manifest() before its answer is wanted, so that it is under way together with what the
+  /// caller's session does until then. nullptr where the registry is not to be asked ahead just now.
+  std::unique_ptr<AskedAhead> head_manifest_ahead(http::Caller& caller, const std::string& repository,
+                                                  const std::string& reference, bool write);
   /// The bytes, verified against the digest where `reference` is one; a wrong Docker-Content-Digest on a tag is a
   /// warning.
   Result<std::optional<oci::RawManifest>> get_manifest(http::Caller& caller, const std::string& repository,

@@ -157,12 +157,13 @@ class PerformanceMonitor {
   Guarded<Components> components_;
 };
 
-/// Times one operation from its construction to finish() or fail(); what ends in neither counts as failed. By the
-/// system's steady clock. Confined to one thread; the monitor outlives it.
+/// Times one operation from its construction (or an earlier `start`) to finish() or fail(); what ends in neither counts
+/// as failed. By the system's steady clock. Confined to one thread; the monitor outlives it.
 class OperationTimer {
  public:
-  OperationTimer(PerformanceMonitor& monitor, Operation operation) noexcept
-      : monitor_(monitor), operation_(operation), start_(std::chrono::steady_clock::now()) {
+  OperationTimer(PerformanceMonitor& monitor, Operation operation,
+                 std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now()) noexcept
+      : monitor_(monitor), operation_(operation), start_(start) {
     monitor_.of(operation_).in_flight.fetch_add(1, std::memory_order_relaxed);
   }
   ~OperationTimer() {

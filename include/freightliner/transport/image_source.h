@@ -22,6 +22,13 @@ class ImageSource {
 
   /// What the name points at, without reading the content where that can be had. Errors: kNotFound.
   virtual Result<oci::Descriptor> resolve(http::Caller& caller) = 0;
+  /// Sends the request of resolve() before its answer is wanted: whoever asks both sides need not ask one after the
+  /// other. nullptr where there is none to be sent, or not just now.
+  virtual std::unique_ptr<registry::AskedAhead> ask_ahead(http::Caller& /*caller*/) { return nullptr; }
+  /// resolve() with what ask_ahead() has returned.
+  virtual Result<oci::Descriptor> resolve_asked(http::Caller& caller, std::unique_ptr<registry::AskedAhead> /*ahead*/) {
+    return resolve(caller);
+  }
   /// A manifest in the same repository, by its descriptor's digest; the descriptor's media type counts where the source
   /// does not tell one. Errors: kNotFound, kIntegrity.
   virtual Result<oci::RawManifest> manifest(http::Caller& caller, const oci::Descriptor& descriptor) = 0;

@@ -100,8 +100,8 @@ class Mix(Disturbance):
 
     def _note(self, session, method, kind):
         if method in ("GET", "DELETE") and kind != "slow":
-            # What hangs takes the time of both tries, and a refusal or a lie is no reason for a second one.
-            self.hampered[session] += 1 if kind in TRANSIENT else 2
+            # What hangs takes the time of both tries, and a refusal is no reason for a second one.
+            self.hampered[session] += 2 if kind in ("hang", "401", "403", "404") else 1
         if (method, kind) == ("PUT", "html"):
             self.unheard.append(session)  # who is told 200 takes it for finished
 

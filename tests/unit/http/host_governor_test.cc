@@ -66,6 +66,34 @@ TEST(HostGovernor, TellsTheShortestOfTheLastAnswersOfTheSlowestHost) {
   EXPECT_EQ(governor.answer_time(), Duration(40)) << "what was long ago says nothing";
 }
 
+TEST(HostGovernor, KnowsWhetherAHostIsAskedWithoutRestraint) {
+  test::ManualClock clock;
+  HostGovernor governor(clock, {.max_requests = 4, .requests_per_second = {{"slow", 1.0}}, .failures_to_open = 1},
+                        Logger());
+  EXPECT_TRUE(governor.is_unrestrained("a"));
+  EXPECT_FALSE(governor.is_unrestrained("slow"));
+  governor.pause("a", Duration(1'000));
+  EXPECT_FALSE(governor.is_unrestrained("a"));
+  clock.advance(Duration(1'000));
+  EXPECT_TRUE(governor.is_unrestrained("a"));
+  governor.enter("a", {})->answered(429);
+  EXPECT_FALSE(governor.is_unrestrained("a"));
+  governor.gave_up("b");
+  clock.advance(Duration(60'000));
+  EXPECT_FALSE(governor.is_unrestrained("b")) << "it has not answered since";
+  governor.enter("b", {})->answered(200);
+  EXPECT_TRUE(governor.is_unrestrained("b"));
+}
+
+TEST(HostGovernor, ARequestThatWentOutBeforeIsTimedFromThen) {
+  test::ManualClock clock;
+  HostGovernor governor(clock);
+  const TimePoint begun = clock.now();
+  clock.advance(Duration(30));
+  for (int i = 0; i < 8; ++i) governor.enter("a", {}, begun)->answered(200);
+  EXPECT_EQ(governor.answer_time(), Duration(30));
+}
+
 TEST(HostGovernor, AStopEndsTheWait) {
   test::ManualClock clock;
   HostGovernor governor(clock);

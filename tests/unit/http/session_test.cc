@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <cstring>
+#include <future>
 
 #include "freightliner/io/buffer_pool.h"
 #include "support/scripted_server.h"
@@ -148,6 +149,30 @@ TEST_F(SessionTest, AnAnswerIsWaitedForThroughAStopWhereThatWasAsked) {
       EXPECT_EQ(response.error().code(), ErrorCode::kCancelled);
     }
   }
+}
+
+TEST_F(SessionTest, WhatWasBegunIsUnderWayWhileAnotherIsWaitedFor) {
+  std::promise<void> asked;
+  const ScriptedServer early([&](const SeenRequest&) {
+    asked.set_value();
+    return ScriptedServer::Answer{200, "early", {}};
+  });
+  std::future_status order = std::future_status::timeout;
+  const ScriptedServer late([&](const SeenRequest&) {
+    order = asked.get_future().wait_for(std::chrono::seconds(10));
+    return ScriptedServer::Answer{200, "late", {}};
+  });
+  const auto pending = session_.begin(request_to(early, Method::kGet, "/"));
+  ASSERT_TRUE(pending) << pending.error().describe();
+  EXPECT_EQ(session_.perform(request_to(late, Method::kGet, "/"), stop_.get_token())->body, "late");
+  EXPECT_EQ(order, std::future_status::ready);
+  EXPECT_EQ((*pending)->wait(stop_.get_token())->body, "early");
+}
+
+TEST_F(SessionTest, WhatWasBegunMayBeGivenUp) {
+  const ScriptedServer server([](const SeenRequest&) { return ScriptedServer::Answer{200, "here", {}}; });
+  ASSERT_TRUE(session_.begin(request_to(server, Method::kGet, "/")));
+  EXPECT_EQ(session_.perform(request_to(server, Method::kGet, "/"), stop_.get_token())->body, "here");
 }
 
 class StreamTest : public SessionTest {
