@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <set>
 
 namespace freightliner::http {
 namespace {
@@ -39,6 +40,8 @@ struct Host {
   double limit = 0;
   std::size_t generation = 0;  // how often the limit was cut
   std::size_t in_flight = 0;
+  std::set<std::uint64_t> waiting;  // by number of arrival
+  std::uint64_t arrivals = 0;
   std::optional<Duration> spacing;  // between two requests
   TimePoint next_slot{};
   int given_up = 0;  // in a row
@@ -50,6 +53,29 @@ struct Host {
   runtime::WaitStatistics waits;  // but for a free place among those in flight
 };
 
+/// A place in the queue for one host, under the governor's lock. Who is refused and tries again goes to its end: what
+/// a host refuses is shared by all that ask, and takes no single one all its retries.
+class Turn {
+ public:
+  Turn(Host& host, std::condition_variable_any& changed)
+      : host_(host), changed_(changed), number_(*host.waiting.insert(host.waiting.end(), host.arrivals++)) {}
+  ~Turn() {
+    host_.waiting.erase(number_);
+    changed_.notify_all();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+  bool has_come() const noexcept {
+    return *host_.waiting.begin() == number_ && static_cast<double>(host_.in_flight) < std::max(host_.limit, 1.0);
+  }
+
+ private:
+  Host& host_;
+  std::condition_variable_any& changed_;
+  std::uint64_t number_;
+};
+
 }  // namespace
 
 class HostGovernor::Impl {
@@ -59,25 +85,11 @@ class HostGovernor::Impl {
   Result<std::size_t> enter(const std::string& name, const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     Host& host = at(name);
-    for (;;) {
-      if (stop.stop_requested()) return stopped(name);
-      const TimePoint now = clock_.now();
-      FL_CHECK(check_rest(host, name, now));
-      if (host.open_again > now) {
-        FL_CHECK(sleep(lock, host, name, host.open_again - now, stop));
-        continue;
-      }
-      const auto has_room = [&] { return static_cast<double>(host.in_flight) < std::max(host.limit, 1.0); };
-      if (!has_room()) {
-        freed_.wait(lock, stop, has_room);
-        continue;
-      }
-      ++host.in_flight;
-      ++host.requests;
-      const std::size_t generation = host.generation;
-      FL_CHECK(take_slot(lock, host, name, stop));
-      return generation;
-    }
+    FL_CHECK(await_turn(lock, host, name, stop));
+    ++host.requests;
+    const std::size_t generation = host.generation;
+    FL_CHECK(take_slot(lock, host, name, stop));
+    return generation;
   }
 
   bool is_unrestrained(const std::string& name) const {
@@ -128,7 +140,7 @@ class HostGovernor::Impl {
       const std::lock_guard lock(mutex_);
       --at(name).in_flight;
     }
-    freed_.notify_one();
+    changed_.notify_all();
   }
 
   void gave_up(const std::string& name) {
@@ -175,6 +187,25 @@ class HostGovernor::Impl {
       }
     }
     return it->second;
+  }
+
+  // Returns with a place among those in flight.
+  Status await_turn(std::unique_lock<std::mutex>& lock, Host& host, const std::string& name,
+                    const std::stop_token& stop) {
+    const Turn turn(host, changed_);
+    for (;;) {
+      if (stop.stop_requested()) return stopped(name);
+      const TimePoint now = clock_.now();
+      FL_CHECK(check_rest(host, name, now));
+      if (host.open_again > now) {
+        FL_CHECK(sleep(lock, host, name, host.open_again - now, stop));
+      } else if (turn.has_come()) {
+        ++host.in_flight;
+        return {};
+      } else {
+        changed_.wait(lock, stop, [&turn] { return turn.has_come(); });
+      }
+    }
   }
 
   void revive(Host& host, const std::string& name) const {
@@ -226,8 +257,8 @@ class HostGovernor::Impl {
   const GovernorOptions options_;
   const Logger log_;
   mutable std::mutex mutex_;
-  std::condition_variable_any freed_;
-  std::map<std::string, Host> hosts_;  // a map: references stay valid
+  std::condition_variable_any changed_;  // a place was given back, or a turn is over
+  std::map<std::string, Host> hosts_;    // a map: references stay valid
 };
 
 HostGovernor::HostGovernor(Clock& clock, GovernorOptions options, Logger log)

@@ -2,12 +2,19 @@
 
 import unittest
 from collections import Counter
+from urllib.parse import parse_qs
 
 from support import faults, images, process
 from support.case import AUTHENTICATION, PARTIAL
 from support.tree import (
     TreeCase, by_reference, fill, fleet, manifests_of, outcomes, read_report, small, tags_of, without_overview,
 )
+
+
+def is_self_mount(request):
+    """Whether a repository that mounts from itself is told so: the question is asked once, with a blob it has."""
+    repository = request.path.removeprefix("/v2/").removesuffix("/blobs/uploads/")
+    return parse_qs(request.query)["from"] == [repository]
 
 
 class Fleet(TreeCase):
@@ -174,7 +181,7 @@ class Economy(TreeCase):
         puts = [request for request in self.destination.requests(method="PUT") if digest[7:] in request.query]
         self.assertEqual(len(puts), 1)
         mounts = [request for request in self.destination.requests(method="POST", status=201)
-                  if digest[7:] in request.query]
+                  if digest[7:] in request.query and not is_self_mount(request)]
         self.assertEqual(len(mounts), 19)
         self.assertEqual(report["performance"]["blobs"]["mounted"], 19)
         self.assertEqual(self.destination.uploads_left(), [])

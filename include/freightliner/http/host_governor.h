@@ -59,8 +59,8 @@ class HostGovernor {
     TimePoint start_;
   };
 
-  /// Waits until a small request may go out. Errors: kCancelled when `stop` is asked for; kTemporary with
-  /// ErrorReason::kHostDown, at once, while the host rests.
+  /// Waits until a small request may go out, in the order of the calls. Errors: kCancelled when `stop` is asked for;
+  /// kTemporary with ErrorReason::kHostDown, at once, while the host rests.
   /// `begun`: when the request went out, where it did before.
   Result<Permit> enter(const std::string& host, const std::stop_token& stop,
                        std::optional<TimePoint> begun = std::nullopt);

@@ -19,13 +19,15 @@ class Fault:
 
 
 class Rule:
-    """`nth` selects one occurrence (from 1), `times` the first so many; neither: all. hits counts where it acted."""
+    """`nth` selects one occurrence (from 1), `times` the first so many, `seconds` those that come within that time of
+    the first; none: all. hits counts where it acted."""
 
-    def __init__(self, method, pattern, fault, nth=None, times=None):
+    def __init__(self, method, pattern, fault, nth=None, times=None, seconds=None):
         self.methods = set(method.split("|"))
         self.pattern = re.compile(pattern)
-        self.fault, self.nth, self.times = fault, nth, times
+        self.fault, self.nth, self.times, self.seconds = fault, nth, times, seconds
         self.seen = self.hits = 0
+        self.began = None
         self._lock = threading.Lock()
 
     def applies(self, request):
@@ -35,7 +37,9 @@ class Rule:
             return False
         with self._lock:
             self.seen += 1
-            applies = (self.nth is None or self.seen == self.nth) and (self.times is None or self.seen <= self.times)
+            self.began = self.began or time.monotonic()
+            applies = ((self.nth is None or self.seen == self.nth) and (self.times is None or self.seen <= self.times)
+                       and (self.seconds is None or time.monotonic() - self.began < self.seconds))
             self.hits += applies
         return applies
 

@@ -111,8 +111,8 @@ class ScriptedRegistry:
             if (method is None or entry.method in method.split("|")) and re.search(path, entry.path)
         ]
 
-    def rule(self, method, pattern, fault, nth=None, times=None):
-        rule = Rule(method, pattern, fault, nth, times)
+    def rule(self, method, pattern, fault, nth=None, times=None, seconds=None):
+        rule = Rule(method, pattern, fault, nth, times, seconds)
         self.rules.append(rule)
         return rule
 

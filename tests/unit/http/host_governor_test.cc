@@ -1,7 +1,9 @@
 #include "freightliner/http/host_governor.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 #include <vector>
 
@@ -122,6 +124,42 @@ TEST(HostGovernor, ARefusalHalvesTheLimitOnceAndAnswersBringItBack) {
   for (int i = 0; i < 20; ++i) held.front().answered(200);
   for (int i = 0; i < 2; ++i) held.push_back(*governor.enter("a", {}));
   EXPECT_EQ(held.size(), 4U);
+}
+
+/// Counts who has asked for the time: HostGovernor::enter() does, under its lock, before it waits.
+class CountedClock final : public Clock {
+ public:
+  TimePoint now() const override {
+    ++asked_;
+    return clock_.now();
+  }
+  std::chrono::system_clock::time_point wall_time() const override { return clock_.wall_time(); }
+  bool sleep_for(Duration duration, const std::stop_token& stop) override { return clock_.sleep_for(duration, stop); }
+  int asked() const noexcept { return asked_; }
+
+ private:
+  test::ManualClock clock_;
+  mutable std::atomic<int> asked_ = 0;
+};
+
+TEST(HostGovernor, ThoseThatWaitGoInTheOrderInWhichTheyCame) {
+  CountedClock clock;
+  HostGovernor governor(clock, {.max_requests = 1}, Logger());
+  std::optional first(*governor.enter("a", {}));
+  std::vector<int> order;  // only one is let in at a time
+  std::vector<std::jthread> waiting;
+  for (int number = 0; number < 8; ++number) {
+    const int before = clock.asked();
+    waiting.emplace_back([&, number] {
+      const auto permit = governor.enter("a", {});
+      order.push_back(number);
+    });
+    while (clock.asked() == before) std::this_thread::yield();
+    governor.statistics();  // takes the lock, so the thread waits by now
+  }
+  first.reset();
+  waiting.clear();
+  EXPECT_THAT(order, testing::ElementsAre(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
 TEST(HostGovernor, RequestsPerSecondAreEvenlySpaced) {
