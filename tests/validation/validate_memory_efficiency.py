@@ -36,11 +36,10 @@ class MemoryEfficiency(ValidationCase):
         self.assertLessEqual(pooled_bytes, 0.1 * direct_bytes)
 
     def test_recompressed_layers(self):
-        """Which have two queues each, one before the codec and one behind it. The pool keeps no more than the queues of plain copies
-        need, so that some buffers are made anew."""
+        """Which have two queues each, one before the codec and one behind it."""
         (_, _, pooled_more), (_, _, direct_more) = self.with_and_without(4, 24, "--recompress", "zstd:1")
         self.assertGreaterEqual(direct_more, (24 - 4) * 2 * CHUNKS)
-        self.assertLessEqual(pooled_more, 0.3 * direct_more)
+        self.assertLessEqual(pooled_more, JOBS * CHUNKS / 2, "whatever the number of blobs")
 
     def test_chunks_circulate(self):
         """Two layers that are 256 times as large need no buffer more. What else is allocated on the way (a node of a queue for some
