@@ -13,8 +13,10 @@ namespace {
 
 // A registry in the same data centre answers a small request in 1 or 2 ms, busy in some more: more connections than
 // jobs only stand in each other's way there. From here on the time is spent on the way, or in a store behind the
-// registry.
+// registry; or programs of this machine, which can be the registry as well, wait for its processors.
 constexpr std::chrono::milliseconds kSlow{10};
+// Far, whatever else this machine does.
+constexpr std::chrono::milliseconds kFar{50};
 
 http::GovernorOptions governor_options(const RunRequest& request) {
   http::GovernorOptions options;
@@ -74,7 +76,11 @@ class Engine::Impl {
         processors(services.clock),
         workers({.eager = workforce.eager,
                  .most = workforce.most,
-                 .others_are_slow = [this] { return governor.answer_time() >= kSlow && !processors.is_high(); }}),
+                 .others_are_slow =
+                     [this] {
+                       const auto time = governor.answer_time();
+                       return time >= kFar || (time >= kSlow && !processors.is_high());
+                     }}),
         copy_services({.workers = workers,
                        .sessions = sessions,
                        .helpers = request.jobs - 1,
