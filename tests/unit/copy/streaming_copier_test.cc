@@ -247,17 +247,17 @@ TEST_F(StreamingCopierTest, ADeadlineDoesNotHideAFailure) {
     const auto failure = std::make_shared<const Error>(std::move(error));
     return StreamRequest{.id = id,
                          .open = [failure]() -> Result<ImagePair> {
-                           std::this_thread::sleep_for(std::chrono::milliseconds(50));
+                           std::this_thread::sleep_for(std::chrono::milliseconds(300));
                            return fail(*failure);
                          },
-                         .timeout = Duration(1)};
+                         .timeout = Duration(200)};
   };
   ASSERT_TRUE(copier.accept(fails_late(1, Error(ErrorCode::kAuthentication, "who are you?"))));
   ASSERT_TRUE(copier.accept(fails_late(2, stopped_before_retry(Error(ErrorCode::kTemporary, "503")))));
   copier.drain();
   EXPECT_EQ(outcome(1) + " " + outcome(2), "authentication temporary");
   EXPECT_EQ(message(1), "who are you?");
-  EXPECT_EQ(message(2), "the time for this copy (1 ms) has passed: 503");
+  EXPECT_EQ(message(2), "the time for this copy (200 ms) has passed: 503");
 }
 
 TEST_F(StreamingCopierTest, AStopEndsTheStream) {
