@@ -37,14 +37,21 @@ Result<TreeName> parse_directory(std::string_view text) {
   return TreeName{.directory = std::filesystem::path(path)};
 }
 
+// A host's name is the same in any case, and is kept in small letters: so are these words, or a name would mean
+// something else once it is written down.
+bool begins_with(std::string_view text, std::string_view prefix) noexcept {
+  return equals_ignoring_case(text.substr(0, prefix.size()), prefix);
+}
+
 // What is no tree and looks like something else, told in terms of what was meant.
 Status refuse_lookalikes(std::string_view text) {
   if (text.empty()) return fail(ErrorCode::kUsage, fmt::format("the name of a tree is empty: write {}", kForms));
   for (const std::string_view prefix : kImageTransports) {
-    if (text.starts_with(prefix)) {
+    if (begins_with(text, prefix)) {
       return usage(text, fmt::format("\"{}\" names one image; a tree is {}", prefix, kForms));
     }
   }
+  if (begins_with(text, kTreePrefix)) return usage(text, fmt::format("a directory is {}DIRECTORY", kTreePrefix));
   if (text.find("://") != std::string_view::npos) {
     return fail(ErrorCode::kUsage,
                 fmt::format("\"{}\": leave the scheme out, as in {} (--plain-http HOST selects http)",

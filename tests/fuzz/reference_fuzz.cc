@@ -25,6 +25,13 @@ void check_reference(std::string_view text) {
                 "the normal form says the same");
 }
 
+int kind_of(const transport::ImageName& name) {
+  return static_cast<int>(name.kind);
+}
+int kind_of(const transport::TreeName& name) {
+  return name.is_registry() ? 1 : 0;
+}
+
 template <class Name>
 void check_name(std::string_view text) {
   const auto name = Name::parse(text);
@@ -33,7 +40,8 @@ void check_name(std::string_view text) {
     return;
   }
   const auto again = Name::parse(name->to_string());
-  fuzz::require(again && again->to_string() == name->to_string(), "a name is read as it is written");
+  fuzz::require(again && again->to_string() == name->to_string() && kind_of(*again) == kind_of(*name),
+                "a name is read as it is written");
 }
 
 }  // namespace

@@ -58,6 +58,8 @@ TEST(TreeName, SaysWhatToWriteInstead) {
       {"", "HOST[:PORT][/PREFIX]"},
       {"docker://", "HOST[:PORT][/PREFIX]"},
       {"team/app", "docker.io/team"},
+      {"Dir:1/b", "names one image"},
+      {"OCI-Tree:1/b", "oci-tree:DIRECTORY"},
       {"alpine", "docker.io/alpine"},
       {"localhost:5000/app:v1", "no tag"},
       {"localhost:5000/app" + digest, "no digest"},
