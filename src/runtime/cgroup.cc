@@ -1,6 +1,9 @@
 #include "runtime/cgroup.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <charconv>
 #include <string_view>
 
 #include "freightliner/base/bytes.h"
@@ -69,6 +72,19 @@ std::optional<std::string> read_kernel_file(const fs::path& path) {
   auto text = io::read_small_file(path, kMaxFile);
   if (!text) return std::nullopt;
   return *std::move(text);
+}
+
+std::optional<double> some_pressure(std::string_view text, std::string_view field) {
+  const std::string_view line = text.substr(0, text.find('\n'));
+  if (!line.starts_with("some ")) return std::nullopt;
+  const std::string name = fmt::format(" {}=", field);
+  const auto at = line.find(name);
+  if (at == std::string_view::npos) return std::nullopt;
+  const std::string_view rest = line.substr(at + name.size());
+  double value = 0;
+  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
+  if (error != std::errc()) return std::nullopt;
+  return value;
 }
 
 CgroupDirectories find_cgroups(const fs::path& root) {

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace freightliner::runtime {
@@ -20,5 +21,9 @@ CgroupDirectories find_cgroups(const std::filesystem::path& root);
 
 /// A small file of the kernel's; nullopt where it can't be read.
 std::optional<std::string> read_kernel_file(const std::filesystem::path& path);
+
+/// From the kernel's pressure stall information, "some avg10=0.22 avg60=… avg300=… total=16234661528": of the time in
+/// which some task waited, `field`, an average in percent or the total in microseconds. nullopt where it isn't there.
+std::optional<double> some_pressure(std::string_view text, std::string_view field);
 
 }  // namespace freightliner::runtime

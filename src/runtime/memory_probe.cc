@@ -13,18 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// "some avg10=0.22 avg60=… avg300=… total=…": some task waited.
-std::optional<double> some_of_ten_seconds(std::string_view text) {
-  constexpr std::string_view kField = "some avg10=";
-  const auto at = text.find(kField);
-  if (at == std::string_view::npos) return std::nullopt;
-  const std::string_view rest = text.substr(at + kField.size());
-  double percent = 0;
-  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), percent);
-  if (error != std::errc()) return std::nullopt;
-  return percent;
-}
-
 // "size resident shared text lib data dt", in pages.
 std::uint64_t resident_pages(std::string_view text) {
   const auto space = text.find(' ');
@@ -37,7 +25,7 @@ std::uint64_t resident_pages(std::string_view text) {
 fs::path pressure_file(const fs::path& root) {
   for (const fs::path& directory : find_cgroups(root).unified) {
     const auto text = read_kernel_file(directory / "memory.pressure");
-    if (text && some_of_ten_seconds(*text)) return directory / "memory.pressure";
+    if (text && some_pressure(*text, "avg10")) return directory / "memory.pressure";
   }
   return root / "proc/pressure/memory";
 }
@@ -52,7 +40,7 @@ MemoryProbe::MemoryProbe(const fs::path& root)
 MemorySample MemoryProbe::take() const {
   MemorySample sample;
   if (const auto text = read_kernel_file(statm_)) sample.resident = resident_pages(*text) * page_size_;
-  if (const auto text = read_kernel_file(pressure_)) sample.stalled = some_of_ten_seconds(*text);
+  if (const auto text = read_kernel_file(pressure_)) sample.stalled = some_pressure(*text, "avg10");
   return sample;
 }
 

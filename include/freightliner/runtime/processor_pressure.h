@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <optional>
 
@@ -19,11 +18,11 @@ class ProcessorPressure {
   bool is_high();
 
  private:
-  std::optional<std::uint64_t> waited() const;  // microseconds since the system's start
+  std::optional<double> waited() const;  // microseconds since the system's start
 
   const Clock& clock_;
   std::filesystem::path file_;
-  std::optional<std::uint64_t> waited_before_;
+  std::optional<double> waited_before_;
   TimePoint looked_;
   bool is_high_ = false;
 };
