@@ -93,6 +93,7 @@ class HostGovernor::Impl {
   }
 
   bool is_unrestrained(const std::string& name) const {
+    if (options_.max_requests < 2) return false;  // whoever asks ahead may ask this host for something else as well
     const std::lock_guard lock(mutex_);
     const auto found = hosts_.find(name);
     if (found == hosts_.end()) return !options_.requests_per_second.contains(name);

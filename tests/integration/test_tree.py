@@ -161,6 +161,15 @@ class Economy(TreeCase):
                 for registry in (source, destination):
                     self.assertEqual(len(registry.requests("HEAD", "/manifests/")), len(contents))
 
+    def test_one_request_at_a_time_within_one_registry(self):
+        registry = self.scripted()
+        fill(registry, {(f"{side}/app", f"v{number}"): small(number) for side in ("from", "to") for number in range(5)})
+        registry.rule("HEAD", "/manifests/", faults.Delay(0.1))
+        self.replicate(f"{registry.host}/from", f"{registry.host}/to", "--jobs-per-host", "1")
+        times = sorted(request.started for request in registry.requests("HEAD", "/manifests/"))
+        self.assertEqual(len(times), 10)
+        self.assertGreaterEqual(min(later - sooner for sooner, later in zip(times, times[1:])), 0.1)
+
     def test_a_layer_shared_by_many_repositories_moves_once(self):
         base = images.single("base", layers=1, layer_size=2_000_000)
         digest = base.document["layers"][0]["digest"]

@@ -64,8 +64,8 @@ class HostGovernor {
   /// `begun`: when the request went out, where it did before.
   Result<Permit> enter(const std::string& host, const std::stop_token& stop,
                        std::optional<TimePoint> begun = std::nullopt);
-  /// True where the host is asked without restraint: no pause, no rest, no rate, no limit that it has cut. Only then a
-  /// request may go out before its answer is wanted.
+  /// True where the host is asked without restraint: no pause, no rest, no rate, no limit that it has cut, and room for
+  /// two requests. Only then a request may go out before its answer is wanted.
   bool is_unrestrained(const std::string& host) const;
   /// Waits while the host is paused: for bodies that stream. Errors: kCancelled when `stop` is asked for.
   Status wait_until_open(const std::string& host, const std::stop_token& stop);

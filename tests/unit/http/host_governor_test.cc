@@ -85,6 +85,7 @@ TEST(HostGovernor, KnowsWhetherAHostIsAskedWithoutRestraint) {
   EXPECT_FALSE(governor.is_unrestrained("b")) << "it has not answered since";
   governor.enter("b", {})->answered(200);
   EXPECT_TRUE(governor.is_unrestrained("b"));
+  EXPECT_FALSE(HostGovernor(clock, {.max_requests = 1}, Logger()).is_unrestrained("a")) << "no room for another";
 }
 
 TEST(HostGovernor, ARequestThatWentOutBeforeIsTimedFromThen) {
