@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <re2/re2.h>
 
+#include <algorithm>
+
 #include "freightliner/base/text.h"
 
 namespace freightliner::replicate {
@@ -34,6 +36,18 @@ std::string_view hint(const RE2& expression) {
   return "; look-around and back-references are refused, since matching them can take exponential time";
 }
 
+/// RE2 20220601 compares what alternatives have in common at the beginning as UTF-8, whatever the encoding: bytes
+/// beyond ASCII, written as they are or as \xff or \377, never match then.
+bool may_begin_beyond_ascii(std::string_view expression) {
+  const auto is_beyond = [](char c) { return static_cast<unsigned char>(c) >= 0x80; };
+  if (std::ranges::any_of(expression, is_beyond)) return true;
+  for (std::size_t i = expression.find('\\'); i + 1 < expression.size(); i = expression.find('\\', i + 2)) {
+    const char next = expression[i + 1];
+    if (next == 'x' || (next >= '0' && next <= '9')) return true;
+  }
+  return false;
+}
+
 std::string class_expression(const ByteSet& bytes) {
   std::string result = "[";
   for (std::size_t low = 0; low < bytes.size(); ++low) {
@@ -52,6 +66,7 @@ Regex::Regex(const std::string& expression) : expression_(std::make_unique<RE2>(
   if (!expression_->ok()) return;
   // With the anchor written out RE2 compares a literal beginning before it starts its automaton, which makes most names
   // three times as fast. What can't be wrapped (an open \Q) does without.
+  if (may_begin_beyond_ascii(expression)) return;
   auto anchored = std::make_unique<RE2>("^(?:" + expression + ")", options());
   if (anchored->ok()) expression_ = std::move(anchored);
 }
