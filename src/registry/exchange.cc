@@ -97,6 +97,8 @@ Result<http::Response> Exchange::send(http::Caller& caller, const Call& call, co
     if (call.favour) return response;
     failure = std::move(response).error();
     FL_CHECK(wait_before_retry(caller, *failure, number));
+    const bool may_have = call.has_taken_effect && failure->http_status() != 429;
+    if (may_have && call.has_taken_effect(caller)) return fail(*std::move(failure));
   }
 }
 

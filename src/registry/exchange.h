@@ -22,6 +22,9 @@ struct Call {
   std::string body = {};
   std::uint64_t max_response_bytes = http::kMaxSmallBodyBytes;
   auth::Access access = {};
+  /// Asked before the call is sent again, where the first one may have had its effect (no answer, or a 5xx): where it
+  /// says so, send() ends with the failure, and whoever sends knows better.
+  std::function<bool(http::Caller&)> has_taken_effect = {};
   /// A favour is asked once: what it fails with is not worth a wait.
   bool favour = false;
   /// See http::Request.

@@ -123,16 +123,35 @@ Result<PutManifestResult> Manifests::put(http::Caller& caller, const std::string
   call.max_response_bytes = http::kMaxSmallBodyBytes;
   call.headers.add("Content-Type", manifest.media_type());
   call.body = manifest.bytes();
-  FL_TRY(const http::Response response, exchange_.send(caller, call));
-  if (response.status != 201 && response.status != 200) {
-    return refused(caller, repository, reference, manifest, response);
+  // What is written by digest may be written twice. A tag may have been moved meanwhile, by whoever saw it written.
+  bool written = false;
+  if (oci::is_valid_tag(reference)) {
+    call.has_taken_effect = [&](http::Caller& mine) {
+      return written = names(mine, repository, reference, manifest.digest());
+    };
   }
-  FL_TRY(const std::optional<oci::Digest> stored, stored_digest(caller, repository, reference, response));
+  const Result<http::Response> response = exchange_.send(caller, call);
+  if (written) return PutManifestResult{};
+  if (!response) return fail(response.error());
+  if (response->status != 201 && response->status != 200) {
+    return refused(caller, repository, reference, manifest, *response);
+  }
+  FL_TRY(const std::optional<oci::Digest> stored, stored_digest(caller, repository, reference, *response));
   if (stored && stored->algorithm() == manifest.digest().algorithm() && *stored != manifest.digest()) {
     return fail(ErrorCode::kIntegrity, fmt::format("{}: sent {}, the registry stored {}", call.what,
                                                    manifest.digest().to_string(), stored->to_string()));
   }
-  return PutManifestResult{.subject_indexed = response.headers.find("OCI-Subject").has_value()};
+  return PutManifestResult{.subject_indexed = response->headers.find("OCI-Subject").has_value()};
+}
+
+bool Manifests::names(http::Caller& caller, const std::string& repository, const std::string& tag,
+                      const oci::Digest& digest) {
+  Call call = manifest_call(http::Method::kHead, repository, tag, true);
+  call.favour = true;
+  const auto response = exchange_.send(caller, call);
+  if (!response) return false;
+  const auto found = read_head(caller, repository, tag, true, *response);
+  return found && *found && (*found)->digest == digest;
 }
 
 // What a PUT has made: the answer says it, or, for a tag, a look at it.

@@ -30,6 +30,8 @@ class Manifests {
   Result<std::optional<oci::Descriptor>> read_head(http::Caller& caller, const std::string& repository,
                                                    const std::string& reference, bool write,
                                                    const http::Response& response);
+  /// Whether the tag names the digest by now; false where that can't be told. Asked once.
+  bool names(http::Caller& caller, const std::string& repository, const std::string& tag, const oci::Digest& digest);
   Result<std::optional<oci::Digest>> stored_digest(http::Caller& caller, const std::string& repository,
                                                    const std::string& reference, const http::Response& response);
   Result<PutManifestResult> refused(http::Caller& caller, const std::string& repository, const std::string& reference,
