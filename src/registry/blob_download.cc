@@ -6,6 +6,7 @@
 
 #include "freightliner/base/random.h"
 #include "freightliner/base/text.h"
+#include "freightliner/oci/media_type.h"
 #include "registry/access.h"
 #include "registry/content_range.h"
 
@@ -88,6 +89,10 @@ Status ResumingReader::open_at(std::uint64_t offset) {
   declared_size_ = download.head.status == 206 ? *declared + offset : *declared;
   if (*declared_size_ == size_) return {};
   body_.reset();
+  if (oci::bare_media_type(download.head.headers.find("Content-Type").value_or("")) == "text/html") {
+    return fail(ErrorCode::kProtocol,
+                call_.what + ": an HTML page came instead (is a proxy or a login page in the way?)");
+  }
   return fail(ErrorCode::kIntegrity,
               fmt::format("{}: the manifest says {} bytes, the registry {}", call_.what, size_, *declared_size_));
 }
