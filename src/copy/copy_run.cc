@@ -27,12 +27,14 @@ Result<CopyReport> CopyRun::execute(http::Caller& caller) {
   // Comparing digests is cheap where the whole of a name is copied; a selection has to be made before it can be
   // compared.
   FL_TRY(const auto resolved, resolve_source(caller, targets, std::move(ahead)));
+  bool nothing_to_write = false;
   if (resolved) {
     if (!options_.recompress) FL_CHECK(check_pinned(resolved->digest));
-    const bool nothing_to_write = to_write(targets, resolved->digest).empty();
+    nothing_to_write = to_write(targets, resolved->digest).empty();
     if (tag_kept_) return report_of(CopyReport::Status::kSkipped, *resolved);
     if (nothing_to_write && !options_.referrers) return unchanged(*resolved, targets);
   }
+  if (options_.refusal != nullptr && !nothing_to_write) FL_CHECK(options_.refusal->check());
   FL_TRY(const oci::RawManifest root, read_root(caller));
   if (!options_.recompress) FL_CHECK(check_pinned(root.digest()));
   const std::vector<const Target*> due = to_write(targets, root.digest());

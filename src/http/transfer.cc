@@ -5,10 +5,12 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 
 #include "freightliner/base/text.h"
+#include "freightliner/io/file.h"
 #include "http/local_address.h"
 #include "http/response_head.h"
 
@@ -38,6 +40,11 @@ bool is_certificate_alert(std::string_view text) {
 
 Transfer& self_of(void* self) noexcept {
   return *static_cast<Transfer*>(self);
+}
+
+/// What others may soon give back: descriptors of the process or the machine, memory of the kernel.
+bool is_shortage(int error_number) noexcept {
+  return error_number == EMFILE || error_number == ENFILE || error_number == ENOBUFS || error_number == ENOMEM;
 }
 
 }  // namespace
@@ -200,6 +207,9 @@ Error Transfer::classify(CURLcode code) const {
   const std::string detail = error_text_[0] != '\0' ? printable(error_text_.data()) : curl_easy_strerror(code);
   const std::string where = request_.url.origin().to_string();
   if (address_refused_) code = CURLE_ABORTED_BY_CALLBACK;
+  if (is_shortage(socket_error_) && code == CURLE_COULDNT_CONNECT) {
+    return io::errno_error(socket_error_, where + ": open a socket").with_reason(ErrorReason::kShortage);
+  }
   switch (code) {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
@@ -300,6 +310,7 @@ curl_socket_t Transfer::open_socket_callback(void* self, curlsocktype, curl_sock
       return CURL_SOCKET_BAD;
     }
     const int descriptor = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (descriptor < 0) transfer.socket_error_ = errno;
     if (descriptor >= 0) transfer.sockets_.opened(descriptor);
     return descriptor;
   } catch (const std::bad_alloc&) {

@@ -104,6 +104,7 @@ class Transfer {
   bool headers_complete_ = false;
   bool done_ = false;
   bool address_refused_ = false;
+  int socket_error_ = 0;  // of the last socket that could not be opened
   CURLcode code_ = CURLE_OK;
   std::optional<Error> given_up_;
 };

@@ -81,8 +81,11 @@ Result<OpenUpload> BlobUploads::start(http::Caller& caller, const std::string& r
                   .stop_grace = kSessionGrace,
                   .what = fmt::format("POST upload {}@{}", repository, blob.digest.to_string())};
   FL_TRY(const http::Response response, exchange_.send(caller, call));
-  if (response.status != 202) return fail(exchange_.error_of(response, call.what));
-  return session_of(caller, response, call, repository, blob);
+  if (response.status == 202) return session_of(caller, response, call, repository, blob);
+  Error error = exchange_.error_of(response, call.what);
+  // A quota (Harbor answers 403) or a missing right: the next blob will fare no better.
+  if (response.status == 403) error = std::move(error).with_reason(ErrorReason::kRefusesUploads);
+  return fail(std::move(error));
 }
 
 Result<BlobStart> BlobUploads::upload(http::Caller& caller, const std::string& repository, const oci::Descriptor& blob,

@@ -23,7 +23,10 @@ Result<CopyReport> copy_one(http::Caller& caller, const TreeServices& services, 
   FL_TRY(const auto destination, places.destination.destination(listing.names->destination, tag));
   copy::CopyOptions options = places.options.copy;
   options.known = listing.knowledge_of(tag);
-  return services.copier.copy(caller, *source, *destination, options);
+  options.refusal = listing.refusal.get();
+  auto report = services.copier.copy(caller, *source, *destination, options);
+  if (!report) listing.refusal->note(report.error());
+  return report;
 }
 
 }  // namespace

@@ -20,6 +20,8 @@ struct RepositoryListing {
   std::vector<std::pair<std::string, Error>> unjudged;
   /// Sorted; nullopt where the destination does not let us list.
   std::optional<std::vector<std::string>> destination_tags;
+  /// For all copies into it.
+  std::shared_ptr<copy::RepositoryRefusal> refusal = std::make_shared<copy::RepositoryRefusal>();
 
   bool is_selected(const std::string& tag) const;
   bool destination_has(const std::string& tag) const;

@@ -15,7 +15,7 @@ enum class ErrorCode {
   kPartial,         ///< some references were done, others failed
   kAuthentication,  ///< credentials missing or refused
   kNotFound,        ///< a repository, tag, manifest, blob or file does not exist
-  kTemporary,       ///< a fault that may go away: the only class that is retried
+  kTemporary,       ///< a fault that may go away: the class that is retried
   kIntegrity,       ///< bytes do not match their digest or size
   kDenied,          ///< the other side understood and refuses (403, quota, immutable tag)
   kProtocol,        ///< an answer that no registry may give, or input outside the documented limits
@@ -34,13 +34,15 @@ std::string_view to_string(ErrorCode code) noexcept;
 /// A finer reason, where a caller acts on it.
 enum class ErrorReason {
   kNone,
-  kNotTls,        ///< the port answered, but not with TLS
-  kUnknownBlob,   ///< a registry refused a manifest because it misses a blob of it (MANIFEST_BLOB_UNKNOWN)
-  kHostDown,      ///< the host failed too often in a row: asking it again now is of no use
-  kTokenRefused,  ///< a body was refused with 401; a fresh token has been fetched since
-  kSetBack,       ///< the writer goes on at an earlier byte, once it gets the blob again from its start
-  kRetryStopped,  ///< the run was stopped before what had failed was tried again: the message says what had failed
-  kTriedEnough,   ///< was tried again already as often as it may be: whoever asked for it does not try again
+  kNotTls,          ///< the port answered, but not with TLS
+  kUnknownBlob,     ///< a registry refused a manifest because it misses a blob of it (MANIFEST_BLOB_UNKNOWN)
+  kHostDown,        ///< the host failed too often in a row: asking it again now is of no use
+  kTokenRefused,    ///< a body was refused with 401; a fresh token has been fetched since
+  kSetBack,         ///< the writer goes on at an earlier byte, once it gets the blob again from its start
+  kRetryStopped,    ///< the run was stopped before what had failed was tried again: the message says what had failed
+  kShortage,        ///< this machine lacks what others may soon give back (descriptors): worth another try
+  kRefusesUploads,  ///< the destination's repository takes no blobs (507, or 403 to the request for an upload)
+  kTriedEnough,     ///< was tried again already as often as it may be: whoever asked for it does not try again
 };
 
 /// A failure as a value. Cheap to move; immutable but for added context. Never holds a secret.
@@ -55,9 +57,10 @@ class Error {
   /// How long the server asked us to wait (Retry-After), where it did.
   std::optional<std::chrono::milliseconds> retry_after() const noexcept { return retry_after_; }
   ErrorReason reason() const noexcept { return reason_; }
-  /// True for the one class that may go away by itself, but for a host that is known to be down and for what was tried
-  /// often enough.
+  /// True for what may go away by itself: the class for that, but for a host that is known to be down and for what was
+  /// tried often enough, and a shortage of this machine.
   bool retryable() const noexcept {
+    if (reason_ == ErrorReason::kShortage) return true;
     return code_ == ErrorCode::kTemporary && reason_ != ErrorReason::kHostDown && reason_ != ErrorReason::kTriedEnough;
   }
 

@@ -12,6 +12,7 @@
 #include "freightliner/copy/bandwidth_limiter.h"
 #include "freightliner/copy/blob_ledger.h"
 #include "freightliner/copy/recompression_ledger.h"
+#include "freightliner/copy/repository_refusal.h"
 #include "freightliner/copy/transfer_slots.h"
 #include "freightliner/copy/worker_sessions.h"
 #include "freightliner/http/caller.h"
@@ -63,6 +64,8 @@ struct CopyOptions {
   /// Goes on where the new digests leave something behind that names the old ones (signatures).
   bool allow_digest_change = false;
   DestinationKnowledge known = {};
+  /// Shared by the copies into one repository: once it refuses uploads, what has to be written is not tried.
+  const RepositoryRefusal* refusal = nullptr;
 };
 
 /// One line of what would move, for a dry run.
