@@ -228,7 +228,7 @@ class HostGovernor::Impl {
             .with_reason(ErrorReason::kHostDown));
   }
 
-  // Evenly spaced: each takes the next slot of time, then waits for it.
+  // Evenly spaced: each takes the next slot of time, then waits for it. Who is stopped gives its place back.
   Status take_slot(std::unique_lock<std::mutex>& lock, Host& host, const std::string& name,
                    const std::stop_token& stop) {
     if (!host.spacing) return {};
@@ -237,7 +237,10 @@ class HostGovernor::Impl {
     host.next_slot = slot + *host.spacing;
     if (slot <= now) return {};
     Status slept = sleep(lock, host, name, slot - now, stop);
-    if (!slept) --host.in_flight;
+    if (!slept) {
+      --host.in_flight;
+      changed_.notify_all();
+    }
     return slept;
   }
 

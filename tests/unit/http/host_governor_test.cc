@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
 #include <thread>
 #include <vector>
 
@@ -128,7 +129,7 @@ TEST(HostGovernor, ARefusalHalvesTheLimitOnceAndAnswersBringItBack) {
 }
 
 /// Counts who has asked for the time: HostGovernor::enter() does, under its lock, before it waits.
-class CountedClock final : public Clock {
+class CountedClock : public Clock {
  public:
   TimePoint now() const override {
     ++asked_;
@@ -161,6 +162,38 @@ TEST(HostGovernor, ThoseThatWaitGoInTheOrderInWhichTheyCame) {
   first.reset();
   waiting.clear();
   EXPECT_THAT(order, testing::ElementsAre(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+/// Its first sleep lasts until it is stopped.
+class LongFirstSleep final : public CountedClock {
+ public:
+  bool sleep_for(Duration duration, const std::stop_token& stop) override {
+    if (sleeping_.exchange(true)) return CountedClock::sleep_for(duration, stop);
+    while (!stop.stop_requested()) std::this_thread::yield();
+    return false;
+  }
+  bool sleeping() const noexcept { return sleeping_; }
+
+ private:
+  std::atomic<bool> sleeping_ = false;
+};
+
+TEST(HostGovernor, WhoIsStoppedBeforeItsSlotMakesRoomForTheNext) {
+  LongFirstSleep clock;
+  HostGovernor governor(clock, {.max_requests = 1, .requests_per_second = {{"a", 1.0}}}, Logger());
+  ASSERT_TRUE(governor.enter("a", {}));  // at once
+  std::stop_source stop;
+  std::stop_source too_long;
+  std::jthread first([&] { EXPECT_FALSE(governor.enter("a", stop.get_token())); });
+  while (!clock.sleeping()) std::this_thread::yield();
+  const int before = clock.asked();
+  auto second = std::async(std::launch::async, [&] { return governor.enter("a", too_long.get_token()).has_value(); });
+  while (clock.asked() == before) std::this_thread::yield();
+  governor.statistics();  // takes the lock, so the second one waits by now
+  stop.request_stop();
+  second.wait_for(std::chrono::seconds(60));
+  too_long.request_stop();
+  EXPECT_TRUE(second.get());
 }
 
 TEST(HostGovernor, RequestsPerSecondAreEvenlySpaced) {
