@@ -223,7 +223,7 @@ class Authenticator::Impl {
   Result<std::string> token_for(http::Session& session, const Lesson& lesson,
                                 const std::optional<Credential>& credential, const std::vector<std::string>& scopes,
                                 const std::stop_token& stop) {
-    FL_TRY(const Token token, tokens_.get(cache_key(lesson, credential, scopes), [&] {
+    FL_TRY(const Token token, tokens_.get(cache_key(lesson, credential, scopes), stop, [&] {
       log_.debug("asking {} for a token: {}", printable(lesson.realm->redacted(), 256),
                  printable(join_scopes(scopes), 512));
       // The name of a server elsewhere was given by somebody else, and may lead to another address by now.

@@ -17,7 +17,7 @@ constexpr std::size_t kMaxTokens = 4096;
 
 // One fetch and those who wait for it.
 struct Flight {
-  std::condition_variable landed;
+  std::condition_variable_any landed;
   std::optional<Result<Token>> result;
 };
 
@@ -32,16 +32,32 @@ class TokenCache::Impl {
  public:
   explicit Impl(Clock& clock) : clock_(clock) {}
 
-  Result<Token> get(const std::string& key, const Fetch& fetch) {
+  Result<Token> get(const std::string& key, const std::stop_token& stop, const Fetch& fetch) {
     std::unique_lock lock(mutex_);
-    if (const auto it = tokens_.find(key); it != tokens_.end() && clock_.now() < it->second.token.refresh_after) {
-      return it->second.token;
-    }
-    if (const auto it = flights_.find(key); it != flights_.end()) {
+    for (;;) {
+      if (const auto it = tokens_.find(key); it != tokens_.end() && clock_.now() < it->second.token.refresh_after) {
+        return it->second.token;
+      }
+      const auto it = flights_.find(key);
+      if (it == flights_.end()) return fetch_anew(lock, key, fetch);
       const std::shared_ptr<Flight> flight = it->second;
-      flight->landed.wait(lock, [&] { return flight->result.has_value(); });
-      return *flight->result;
+      if (!flight->landed.wait(lock, stop, [&] { return flight->result.has_value(); })) {
+        return fail(ErrorCode::kCancelled, "stopped while waiting for a token");
+      }
+      // Only the one who fetched was stopped.
+      const bool cancelled = !*flight->result && flight->result->error().code() == ErrorCode::kCancelled;
+      if (!cancelled || stop.stop_requested()) return *flight->result;
     }
+  }
+
+  void invalidate(const std::string& key, const std::string& refused) {
+    const std::lock_guard lock(mutex_);
+    const auto it = tokens_.find(key);
+    if (it != tokens_.end() && it->second.token.value == refused) tokens_.erase(it);
+  }
+
+ private:
+  Result<Token> fetch_anew(std::unique_lock<std::mutex>& lock, const std::string& key, const Fetch& fetch) {
     const auto flight = std::make_shared<Flight>();
     flights_.emplace(key, flight);
     lock.unlock();
@@ -60,13 +76,6 @@ class TokenCache::Impl {
     return result;
   }
 
-  void invalidate(const std::string& key, const std::string& refused) {
-    const std::lock_guard lock(mutex_);
-    const auto it = tokens_.find(key);
-    if (it != tokens_.end() && it->second.token.value == refused) tokens_.erase(it);
-  }
-
- private:
   void store(const std::string& key, const Token& token) {
     tokens_.erase(key);
     if (tokens_.size() >= kMaxTokens) make_room();
@@ -91,8 +100,8 @@ class TokenCache::Impl {
 
 TokenCache::TokenCache(Clock& clock) : impl_(std::make_unique<Impl>(clock)) {}
 TokenCache::~TokenCache() = default;
-Result<Token> TokenCache::get(const std::string& key, const Fetch& fetch) {
-  return impl_->get(key, fetch);
+Result<Token> TokenCache::get(const std::string& key, const std::stop_token& stop, const Fetch& fetch) {
+  return impl_->get(key, stop, fetch);
 }
 void TokenCache::invalidate(const std::string& key, const std::string& refused) {
   impl_->invalidate(key, refused);

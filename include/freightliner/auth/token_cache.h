@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 
 #include "freightliner/base/clock.h"
@@ -23,8 +24,10 @@ class TokenCache {
   explicit TokenCache(Clock& clock);
   ~TokenCache();
 
-  /// The cached token, while it is fresh, else what `fetch` brings. A failure is given to all who waited and not kept.
-  Result<Token> get(const std::string& key, const Fetch& fetch);
+  /// The cached token, while it is fresh, else what `fetch` brings. A failure is given to all who waited and not kept;
+  /// but where `fetch` was cancelled, those who waited and were not stopped fetch themselves. Errors: kCancelled once
+  /// `stop` is requested, those of `fetch`.
+  Result<Token> get(const std::string& key, const std::stop_token& stop, const Fetch& fetch);
   /// Drops the token, if it is still `refused`: the next get() fetches anew.
   void invalidate(const std::string& key, const std::string& refused);
 
