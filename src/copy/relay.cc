@@ -40,7 +40,9 @@ class Reading {
 
   RelayFailure destination_broke(Error error) const {
     RelayFailure failure{std::move(error), RelaySide::kDestination};
-    if (failure.error.reason() == ErrorReason::kSetBack) failure.read = EarlierReading{bytes_, digest()};
+    // The upload may hold bytes of the earlier reading that were never compared: then it is begun anew.
+    const bool compared = !earlier_ || bytes_ >= earlier_->bytes;
+    if (failure.error.reason() == ErrorReason::kSetBack && compared) failure.read = EarlierReading{bytes_, digest()};
     return failure;
   }
 

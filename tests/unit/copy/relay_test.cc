@@ -171,6 +171,18 @@ TEST_F(RelayTest, ASecondReadingMustBringWhatTheFirstDid) {
   }
 }
 
+// The upload may then hold bytes of the second reading, which nothing compares with the first.
+TEST_F(RelayTest, AnUploadThatIsSetBackBeforeTheReadingsWereComparedIsGivenUp) {
+  const EarlierReading earlier{32, io::digest_of(text_.substr(0, 32))};
+  writer_.fail_at = 8;
+  writer_.reason = ErrorReason::kSetBack;
+  TextReader second(queue_, text_, 8);
+  const auto failure = relay(second, writer_, describe(text_), progress_, earlier);
+  ASSERT_TRUE(failure);
+  EXPECT_EQ(failure->error.reason(), ErrorReason::kSetBack);
+  EXPECT_FALSE(failure->read);
+}
+
 TEST_F(RelayTest, OnlyAWriterThatIsSetBackNeedsAnotherReading) {
   writer_.fail_at = 16;
   TextReader reader(queue_, text_, 8);
