@@ -155,7 +155,13 @@ void Transfer::complete(CURLcode code) {
   done_ = true;
   char* address = nullptr;
   curl_easy_getinfo(handle_.get(), CURLINFO_PRIMARY_IP, &address);
-  if (address != nullptr) response_.remote_address = address;
+  // Through a proxy that is the proxy's, which says nothing of the server's.
+  const Origin& origin = request_.url.origin();
+  if (!goes_through_proxy(origin)) {
+    if (address != nullptr) response_.remote_address = address;
+  } else if (is_literal_address(origin.host)) {
+    response_.remote_address = origin.host;
+  }
   on_done();
 }
 
@@ -187,6 +193,13 @@ std::size_t Transfer::on_body(ByteSpan bytes) {
 
 std::size_t Transfer::on_read(MutableByteSpan /*buffer*/) {
   return 0;
+}
+
+bool Transfer::on_request(const Endpoints& /*endpoints*/) {
+  if (!request_.once || !std::exchange(went_out_, true)) return true;
+  given_up_ = Error(ErrorCode::kTemporary,
+                    request_.url.origin().to_string() + ": the connection was closed before an answer came");
+  return false;
 }
 
 void Transfer::on_header(std::string_view line) {

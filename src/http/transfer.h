@@ -67,7 +67,7 @@ class Transfer {
   virtual void on_done() {}
   /// The request is about to go out on this connection (again, where libcurl found a kept connection closed). False:
   /// it may not; fail_with() has the reason.
-  virtual bool on_request(const Endpoints& /*endpoints*/) { return true; }
+  virtual bool on_request(const Endpoints& endpoints);
 
   void set_long(CURLoption option, long value) { curl_easy_setopt(handle_.get(), option, value); }
   void fail_with(Error error) { given_up_ = std::move(error); }
@@ -104,6 +104,7 @@ class Transfer {
   bool headers_complete_ = false;
   bool done_ = false;
   bool address_refused_ = false;
+  bool went_out_ = false;
   int socket_error_ = 0;  // of the last socket that could not be opened
   CURLcode code_ = CURLE_OK;
   std::optional<Error> given_up_;

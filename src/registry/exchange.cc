@@ -156,7 +156,8 @@ Result<http::Request> Exchange::prepare(http::Caller& caller, const Call& call) 
                         .headers = call.headers,
                         .body = call.body,
                         .max_response_bytes = call.max_response_bytes,
-                        .stop_grace = call.stop_grace};
+                        .stop_grace = call.stop_grace,
+                        .once = call.has_taken_effect != nullptr};
   if (request.url.origin() != own.origin()) {
     request.refuse_local_addresses = true;
     request.trusted_address = address_.with([](const std::string& address) { return address; });

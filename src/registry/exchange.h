@@ -22,7 +22,7 @@ struct Call {
   std::string body = {};
   std::uint64_t max_response_bytes = http::kMaxSmallBodyBytes;
   auth::Access access = {};
-  /// Asked before the call is sent again, where the first one may have had its effect (no answer, or a 5xx): where it
+  /// Asked before the request is sent again, where the first one may have had its effect (no answer, or a 5xx): where it
   /// says so, send() ends with the failure, and whoever sends knows better.
   std::function<bool(http::Caller&)> has_taken_effect = {};
   /// A favour is asked once: what it fails with is not worth a wait.
@@ -71,6 +71,8 @@ class Exchange {
   void warn_of_journal(const Status& written);
 
   Error error_of(const http::Response& response, std::string_view what) const;
+  /// True where another host that the registry named refused what the registry had allowed: a signed URL that ran out.
+  bool expired(const http::Response& response) const;
   /// Resolves a Location or Link of an answer. Errors: kProtocol for a missing one, kTls for a downgrade to http.
   Result<http::Url> resolve_target(const http::Response& response, const std::optional<std::string>& target,
                                    std::string_view what) const;
@@ -97,8 +99,6 @@ class Exchange {
                                 const Attempt& attempt);
   Result<http::Response> authorized(http::Caller& caller, const Call& call, const Attempt& attempt);
   Status wait_before_retry(http::Caller& caller, const Error& error, int attempt);
-  /// True where a redirect's target refused what the registry had allowed.
-  bool expired(const http::Response& response) const;
   void remember_address(const http::Response& response);
 
   RegistryOptions options_;

@@ -145,9 +145,17 @@ def tag_reply_lost(stage):
     stage.destination.rule("PUT", stage.tag, faults.DropReply(), nth=1)
 
 
+def looked_before_repeating(stage, _):
+    """The first PUT had its effect, and a look says so."""
+    asked = [request.method for request in stage.destination.requests("PUT|HEAD|GET", stage.tag)]
+    put = asked.index("PUT")
+    stage.case.assertEqual(asked.count("PUT"), 1, asked)
+    stage.case.assertTrue({"HEAD", "GET"} & set(asked[put:]), asked)
+
+
 def immutable_same(stage, status):
-    stage.destination.rule("PUT", stage.tag, faults.DropReply(), nth=1)
-    stage.destination.rule("PUT", stage.tag, faults.Answer(status, TAG_INVALID), nth=2)
+    stage.destination.load(stage.image, "app", "v1")
+    stage.rule = stage.destination.rule("PUT", stage.tag, faults.Answer(status, TAG_INVALID))
 
 
 def immutable_other(stage, status):
@@ -217,8 +225,9 @@ ROWS = [
         variants={"": (False,)}),
     Row(81, "MANIFEST_BLOB_UNKNOWN", "NEW", blob_vanishes),
     Row(81, "MANIFEST_BLOB_UNKNOWN once, without reason", "NEW", unknown_once, variants=named(400, 404)),
-    Row(82, "reply to the tag's PUT lost", "NEW", tag_reply_lost),
-    Row(83, "immutable tag, same digest", "NEW", immutable_same, variants=named(400, 409, 412)),
+    Row(82, "reply to the tag's PUT lost", "NEW", tag_reply_lost, check=looked_before_repeating),
+    Row(83, "immutable tag, same digest", "NEW", immutable_same, variants=named(400, 409, 412), check=asked_once,
+        options=("--overwrite", "always")),
     Row(83, "immutable tag, another digest", "DENY", immutable_other, variants=named(400, 409, 412), check=asked_once),
     Row(84, "PUT 201, but the tag reads differently", "INTEG", stores_another, variants={"header": (True,), "read": (False,)},
         tag_is_its_own=True),

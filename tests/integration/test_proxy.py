@@ -6,8 +6,8 @@ import socket
 import tempfile
 import unittest
 
-from support import certificates, images, process
-from support.case import AUTHENTICATION, TEMPORARY, Case, at
+from support import certificates, faults, images, process
+from support.case import AUTHENTICATION, PROTOCOL, TEMPORARY, Case, at
 
 
 class Tinyproxy:
@@ -91,6 +91,19 @@ class Proxy(Case):
         proxy = self.proxy()
         self.copy(*self.references(), *self.plain(), env={"http_proxy": proxy.url, "no_proxy": "127.0.0.1"})
         self.assertEqual(proxy.requests, [])
+
+    def test_a_proxy_on_loopback_opens_nothing_behind_it(self):
+        """Its address is not the registry's: a redirect to this machine is refused as it is without a proxy."""
+        registry, local = self.scripted(address="127.0.0.3"), self.scripted()
+        registry.load(self.image, "a", "v1")
+        registry.rule("GET", "/blobs/", faults.Answer(307, Location=f"{local.url}/secret"))
+        proxy = self.proxy()
+        for name, env in (("direct", {}), ("proxy", {"http_proxy": proxy.url})):
+            with self.subTest(name):
+                self.refuse_copy(PROTOCOL, at(registry, "a", "v1"), f"oci:{self.directory / name}:v1", "--plain-http",
+                                 registry.host, env=env, words="refused to contact")
+                self.assertEqual(local.journal, [])
+        self.assertGreaterEqual(len(proxy.requests), 1)
 
     def test_a_dead_proxy_is_never_replaced_by_a_direct_connection(self):
         self.refuse_copy(TEMPORARY, *self.references(), *self.plain(), "--retries", "1",

@@ -50,6 +50,9 @@ struct Request {
   /// How long the answer is still waited for when a stop is asked for: where the request makes something at the server
   /// whose name, to undo it, comes with the answer.
   Duration stop_grace{0};
+  /// Goes out once: not a second time either where a kept connection turns out to have been closed. For what may not be
+  /// repeated before somebody has looked whether it had its effect.
+  bool once = false;
   /// Connects (and greets by TLS) and sends nothing: to find out how a server speaks. The response's status is then 0.
   bool connect_only = false;
   /// True for a target that a registry named (redirect, upload Location, token realm): loopback, link-local and
@@ -65,7 +68,8 @@ struct Response {
   Headers headers;
   std::string body;
   Url url;
-  /// The numeric address that was contacted (a proxy's, where one is used).
+  /// The numeric address of the server. Where a proxy was contacted, that is known only of one that the URL names by
+  /// it; else empty.
   std::string remote_address;
 
   bool ok() const noexcept { return status >= 200 && status < 300; }
