@@ -91,7 +91,7 @@ Error UploadWriter::map(const http::Response& response) {
     return Error(ErrorCode::kTemporary, "the registry does not go on with an earlier run's upload: " + error.message())
         .with_http_status(response.status);
   }
-  if (response.status == 404 || response.status == 416) {
+  if (response.status == 404 || response.status == 416 || exchange_.expired(response)) {
     return Error(ErrorCode::kTemporary, "the upload session is gone: " + error.message())
         .with_http_status(response.status);
   }
@@ -147,6 +147,8 @@ Status UploadWriter::settle_lost_answer(Error error) {
                   .what = fmt::format("HEAD blob {}@{}", session_.repository, session_.blob.digest.to_string())};
   const auto answer = exchange_.send(caller_, head);
   if (!answer || answer->status != 200) return fail(std::move(error));
+  const std::uint64_t size = session_.blob.size;
+  if (answer->headers.find_number("Content-Length").value_or(size) != size) return fail(std::move(error));
   upload_.settle();
   if (committed_) committed_();
   return {};

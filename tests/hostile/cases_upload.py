@@ -1,5 +1,7 @@
 """Uploads: sessions that break, vanish, lie about their offset, or end in a refusal."""
 
+import json
+
 from row import COPY, TREE, Row, named
 from stage import new_image
 from support import faults, images
@@ -211,7 +213,27 @@ def one_post_each(stage, _):
 
 
 def refused_upload(stage, status, body):
-    stage.destination.rule("POST|PUT", stage.uploads, faults.Answer(status, body))
+    stage.refusals = stage.destination.rule("POST|PUT", stage.uploads, faults.Answer(status, body))
+
+
+def over_quota(stage, status, body):
+    """A tree has many tags in the repository that takes no more."""
+    if stage.command == TREE:
+        stage.options += ["--jobs", "2"]
+        stage.more_tags = {f"more-{number}" for number in range(20)}
+        for tag in stage.more_tags:
+            stage.source.load(images.single(tag, layers=1), "app", tag)
+    refused_upload(stage, status, body)
+
+
+def not_asked_for_each_tag(stage, result):
+    """What was under way when the first refusal came has asked, nobody after that."""
+    stage.case.assertGreater(stage.refusals.hits, 0)
+    stage.case.assertLessEqual(stage.refusals.hits, 10)
+    if stage.command == TREE:
+        errors = [entry["error"] for entry in json.loads(result.stdout)["references"] if entry["source_repository"] == "app"]
+        stage.case.assertEqual(len(errors), 1 + len(stage.more_tags))
+        stage.case.assertGreater(sum("not tried" in error for error in errors), 10, errors)
 
 
 def early(stage, status):
@@ -273,8 +295,8 @@ ROWS = [
     Row(58, "mount 202: that session is used", "NEW", mount_gives_session, commands=(COPY,), check=one_post_each),
     Row(59, "mount refused", "NEW", within_one, commands=(COPY,), variants={
         str(code): (faults.status(code), 1) for code in (400, 401, 403, 404, 405, 500, 503)}),
-    Row(60, "507, quota: that repository stops, others go on", "DENY", refused_upload,
-        variants={"507": (507, b"{}"), "403": (403, QUOTA)}),
+    Row(60, "507, quota: that repository stops, others go on", "DENY", over_quota, check=not_asked_for_each_tag,
+        variants={"507": (507, b"{}"), "403": (403, QUOTA)}, max_requests=400),
     Row(61, "413", "DENY", refused_upload, variants={"413": (413, b"{}")}),
     Row(62, "an early 4xx is read, sending stops", "DENY", early, commands=(COPY,), variants=named(400, 403, 413),
         expects={"400": "PROTO"}, check=stopped_sending),

@@ -1,10 +1,26 @@
 """Faults on the wire, on a scripted registry: what recovers arrives whole, what does not leaves the tag and no upload session."""
 
+import json
 import time
 import unittest
 
 from support import faults, images
 from support.case import DENIED, INTEGRITY, PROTOCOL, TEMPORARY, Case, at
+from support.wire import Response
+
+
+class LosesBlob(faults.Fault):
+    """Takes all of a blob, once, and has neither the blob nor an answer."""
+
+    def __init__(self, digest):
+        self.digest, self.times = digest, 0
+
+    def receive(self, request):
+        if self.times or request.argument("digest") != self.digest:
+            return None
+        self.times += 1
+        request.body()
+        return Response(drop=True)
 
 
 class FaultCase(Case):
@@ -304,11 +320,36 @@ class Upload(FaultCase):
                 self.destination.rule("PUT", "/manifests/v1", faults.status(status))
                 self.stays_old(codes, timeout=60)
 
-    def test_an_immutable_tag_with_the_same_digest(self):
-        """The PUT took effect and its reply was lost; then the registry calls the tag immutable."""
-        self.destination.rule("PUT", "/manifests/v1", faults.DropReply(), nth=1)
-        self.destination.rule("PUT", "/manifests/v1", faults.status(409), nth=2)
+    def test_a_lost_reply_and_a_blob_of_another_length(self):
+        """The registry has nothing of what the PUT brought, and something else under the digest."""
+        self.destination_options = {"complete": False}
+        self.fresh()
+        lost = LosesBlob(self.layer)
+        self.destination.rule("PUT", "/uploads/", lost)
+        seen = self.destination.rule("HEAD", self.layer, faults.Answer(200, b"7 bytes"), nth=2)
         self.arrives(timeout=60)
+        self.assertEqual((lost.times, seen.hits), (1, 1))
+
+    def test_a_signed_location_that_has_run_out(self):
+        """Storage elsewhere refuses what the registry had signed: a new session is worth a try."""
+        storage = self.scripted()
+        refused = storage.rule("PUT", "/signed", faults.status(403))
+        self.destination.rule("POST", "/uploads/", faults.SetHeader(Location=f"{storage.url}/signed?until=now"), nth=1)
+        self.arrives(timeout=60)
+        self.assertEqual(refused.hits, 1)
+
+    def test_a_lost_reply_to_a_tag_and_what_somebody_else_wrote_since(self):
+        """What was written is not written again before the tag was looked at."""
+        self.destination.rule("PUT", "/manifests/v1", faults.DropReply(), nth=1)
+        self.arrives(timeout=60)
+        asked = [request.method for request in self.destination.requests(path="/manifests/v1")]
+        self.assertEqual(asked, ["HEAD", "PUT", "HEAD"])
+
+    def test_an_immutable_tag_with_the_same_digest(self):
+        self.destination.load(self.image, "b", "v1")
+        refusal = self.destination.rule("PUT", "/manifests/v1", faults.status(409))
+        self.arrives("--overwrite", "always", timeout=60)
+        self.assertEqual(refusal.hits, 1)
 
     def test_a_mount_that_did_not_happen(self):
         """201 to the mount, but the blob is not there: the manifest PUT tells, the blob is uploaded."""
@@ -358,6 +399,11 @@ class Upload(FaultCase):
         self.assertEqual(kinds, sorted(kinds))
         self.assertEqual(writes[-1].path, "/v2/b/manifests/v1")
         self.assertEqual([r.path for r in writes if r.path.endswith("/v1")], ["/v2/b/manifests/v1"])
+        manifests = [r.path.rpartition("/")[2] for r in writes if "/manifests/" in r.path][:-1] + [self.image.digest]
+        self.assertEqual(set(manifests), set(self.image.manifests))
+        for number, digest in enumerate(manifests):
+            children = [child["digest"] for child in json.loads(self.image.manifests[digest][1]).get("manifests", [])]
+            self.assertLessEqual(set(children), set(manifests[:number]), "a parent before its child")
 
 
 if __name__ == "__main__":
