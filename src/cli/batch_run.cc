@@ -104,7 +104,8 @@ class BatchRun {
 
  private:
   Status read_all(LineReader& lines) {
-    for (;;) {
+    // Lines that were read along with the last one that counted wait in the reader: those count no more.
+    while (!reading_.stop_requested()) {
       FL_TRY(const auto line, lines.next(reading_.get_token()));
       if (!line) break;
       if (!line->is_too_long && trim(line->text).empty()) continue;

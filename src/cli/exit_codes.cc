@@ -48,7 +48,7 @@ int exit_code(ErrorCode code, const Interruption& interruption) noexcept {
 }
 
 std::span<const ExitCodeText> exit_code_texts() noexcept {
-  static constexpr std::array<ExitCodeText, 18> kTexts = {{
+  static constexpr std::array<ExitCodeText, 19> kTexts = {{
       {"0", "done"},
       {"1", "internal error: a bug, or memory ran out"},
       {"2", "usage: the command line, the environment or the configuration file can't be used as it is"},
@@ -65,6 +65,7 @@ std::span<const ExitCodeText> exit_code_texts() noexcept {
       {"13", "the two sides differ"},
       {"14", "refused by a safety limit"},
       {"15", "an alert threshold was crossed"},
+      {"129", "ended by SIGHUP"},
       {"130", "ended by SIGINT"},
       {"143", "ended by SIGTERM"},
   }};

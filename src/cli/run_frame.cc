@@ -18,6 +18,7 @@ constexpr Duration kLastGrace{1'000};
 /// What ended the run from outside; empty where it ended by itself.
 std::string outside_reason(const Interruption& interruption, Duration timeout) {
   if (interruption.signal == SIGINT) return "stopped by SIGINT";
+  if (interruption.signal == SIGHUP) return "stopped by SIGHUP";
   if (interruption.signal != 0) return "stopped by SIGTERM";
   if (!interruption.deadline_passed) return {};
   return fmt::format("the run's time (--timeout {}) has passed", format_duration(timeout));

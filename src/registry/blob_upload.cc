@@ -83,8 +83,11 @@ Result<OpenUpload> BlobUploads::start(http::Caller& caller, const std::string& r
   FL_TRY(const http::Response response, exchange_.send(caller, call));
   if (response.status == 202) return session_of(caller, response, call, repository, blob);
   Error error = exchange_.error_of(response, call.what);
-  // A quota (Harbor answers 403) or a missing right: the next blob will fare no better.
-  if (response.status == 403) error = std::move(error).with_reason(ErrorReason::kRefusesUploads);
+  // A quota (Harbor answers 403), a missing right, or a registry that is read only (405): the next blob will fare no
+  // better.
+  if (response.status == 405) error = Error(ErrorCode::kDenied, error.message() + " (it takes no pushes)");
+  if (error.code() == ErrorCode::kDenied && response.status != 413)
+    error = std::move(error).with_http_status(response.status).with_reason(ErrorReason::kRefusesUploads);
   return fail(std::move(error));
 }
 

@@ -23,11 +23,14 @@
 namespace freightliner::runtime {
 namespace {
 
+// A SIGHUP that is ignored is somebody's wish (nohup).
 sigset_t watched_signals() noexcept {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
+  struct sigaction hangup = {};
+  if (sigaction(SIGHUP, nullptr, &hangup) == 0 && hangup.sa_handler != SIG_IGN) sigaddset(&set, SIGHUP);
   return set;
 }
 

@@ -313,6 +313,10 @@ class Upload(FaultCase):
                 self.destination.rule("PUT", "/uploads/", faults.Answer(status, b"{}", early=True))
                 self.stays_old(codes, timeout=60)
 
+    def test_a_registry_that_is_read_only(self):
+        self.destination.rule("POST|PUT|PATCH|DELETE", "/v2/", faults.status(405))
+        self.assertIn("takes no pushes", self.stays_old(DENIED).stderr)
+
     def test_a_manifest_that_is_refused(self):
         for status, codes in ((400, (DENIED, PROTOCOL)), (403, DENIED), (409, DENIED)):
             with self.subTest(status=status):

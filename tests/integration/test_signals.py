@@ -23,15 +23,15 @@ class Signals(Case):
         self.destination.load(self.old, "b", "v1")
         self.source.rule("GET", "/blobs/", faults.Throttle(50_000))
 
-    def started(self, destination=None, *options):
+    def started(self, destination=None, *options, **more):
         run = self.program.start("copy", "--progress", "none", *options, at(self.source, "a", "v1"),
-                                 destination or at(self.destination, "b", "v1"))
+                                 destination or at(self.destination, "b", "v1"), **more)
         self.addCleanup(lambda: run.alive() and run.send_signal(signal.SIGKILL))
         process.wait_until(lambda: any(r.body_sent > 10_000 for r in self.source.requests("GET", "/blobs/")), what="a transfer")
         return run
 
     def test_the_first_signal_cleans_up(self):
-        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        for number, code in ((signal.SIGHUP, 129), (signal.SIGINT, 130), (signal.SIGTERM, 143)):
             with self.subTest(signal=number.name):
                 run = self.started()
                 began = time.monotonic()
@@ -45,6 +45,15 @@ class Signals(Case):
                     self.assertLess(request.body_sent, 800_000, "what is on the way is not waited for")
                 process.wait_until(lambda: not self.destination.open_uploads(), 3, what="cancelled sessions")
                 self.assertEqual(self.destination.repository("b").tags, {"v1": self.old.digest})
+
+    def test_a_hangup_that_is_ignored(self):
+        self.source.rules.clear()
+        self.source.rule("GET", "/blobs/", faults.Throttle(500_000))
+        run = self.started(prefix=("nohup",))
+        run.send_signal(signal.SIGHUP)
+        result = run.wait(60)
+        self.assertEqual(result.exit_code, 0, result)
+        self.assert_whole(self.destination, "b", "v1", self.image)
 
     def test_a_layout_is_left_without_temporaries(self):
         layout = self.directory / "layout"

@@ -25,7 +25,7 @@ enum ExitCode : int {
   kExitDiffers = 13,
   kExitSafetyLimit = 14,
   kExitAlert = 15,
-  kExitSignalBase = 128,  ///< + the signal's number: 130 for SIGINT, 143 for SIGTERM
+  kExitSignalBase = 128,  ///< + the signal's number: 129 for SIGHUP, 130 for SIGINT, 143 for SIGTERM
 };
 
 /// The exit code of an error class. kCancelled without a signal is a deadline that has passed: kExitTemporary.
