@@ -5,6 +5,7 @@ import pathlib
 import socket
 import ssl
 import threading
+import time
 
 from proxy import BadLine
 from row import COPY, Row, named
@@ -174,6 +175,39 @@ def hangs_up(stage):
         registry.rule("*", "/", faults.HangUp())
 
 
+def silence(_):
+    while True:
+        yield b""
+        time.sleep(0.1)
+
+
+def half_open(stage, fault, times):
+    """Connections that are dead by a later request, and nobody has said so. `struck`: the requests that found out."""
+    stage.struck = []
+    for registry in (stage.source, stage.destination):
+        rule = registry.rule("GET|HEAD", "/", fault, times=times)
+
+        def applies(request, registry=registry, applies_to_any=rule.applies):
+            if not used_before(registry, request) or not applies_to_any(request):
+                return False
+            stage.struck.append((registry, request))
+            return True
+
+        rule.applies = applies
+
+
+def used_before(registry, request):
+    return any(earlier.connection == request.connection for earlier in registry.journal[:request.number - 1])
+
+
+def asked_on_another_connection(stage, _):
+    stage.case.assertEqual({registry for registry, _ in stage.struck}, {stage.source, stage.destination})
+    for registry, request in stage.struck:
+        later = registry.requests(since=request.number)
+        stage.case.assertNotIn(request.connection, [each.connection for each in later])
+        stage.case.assertIn((request.method, request.target), [(each.method, each.target) for each in later])
+
+
 def bad_line(stage, **line):
     for side in ("source", "destination"):
         proxy = BadLine(getattr(stage, side).port, **line)
@@ -254,9 +288,13 @@ ROWS = [
         check=fallback_was_quick),
     Row(97, "IPv6 literal", "NEW", ipv6),
     Row(98, "connection refused, black hole, silence", "TEMP", nobody, commands=(COPY,), recovers=True, check=tried_three_times,
-        options=("--connect-timeout", "1s", "--stall-timeout", "1s"), variants={
-        f"{side}_{how}": (side, how) for side in ("source", "destination") for how in ("refused", "black_hole", "silent")}),
+        options=("--connect-timeout", "1s", "--stall-timeout", "1s"),
+        variants={f"{side}_{how}": (side, how) for side, how in (
+            ("source", "refused"), ("source", "black_hole"), ("source", "silent"), ("destination", "refused"))},
+        whole={f"destination_{how}": ("destination", how) for how in ("black_hole", "silent")}),
     Row(99, "connections that end behind every answer", "NEW", hangs_up),
+    Row(99, "half-open connections", "NEW", half_open, options=("--stall-timeout", "1s"), check=asked_on_another_connection,
+        variants={"reset": (faults.ResetOnRequest(), 2), "silent": (faults.Raw(silence), 1)}),
     Row(99, "a bad line", "NEW", lambda stage, line: bad_line(stage, **line), commands=(COPY,), variants={
         "slow": ({"delay": 0.02},), "narrow": ({"bytes_per_second": 2_000_000},), "cut": ({"cuts": (None, 5, 300, 3000)},)}),
     Row(100, "proxy down, or refusing", "TEMP", bad_proxy, host_wide=True, options=("--retries", "1"), check=never_direct, variants={
