@@ -245,7 +245,7 @@ class Input(BatchCase):
         for n in range(50):
             for self.destination in (dead, good):
                 requests.append(self.request(f"v{n}"))
-        records = self.batch(requests, "--retries", "2", code=PARTIAL, timeout=120)
+        records = self.batch(requests, "--retries", "2", "--jobs-per-host", "8", code=PARTIAL, timeout=120)
         self.assertEqual([records[line]["status"] for line in range(1, 101)], ["failed", "copied"] * 50)
         self.assertEqual({records[line]["error"]["class"] for line in range(1, 101, 2)}, {"temporary"})
         self.assertLess(rule.hits, 75)

@@ -296,7 +296,7 @@ class Hosts(FaultCase):
         """The circuit breaker ends what would be thousands of seconds of retries: three tries for each of the tags."""
         rule = self.destination.rule("*", "/(manifests|blobs)/", faults.status(503))
         began = time.monotonic()
-        report = self.replicate(self.source, self.destination, "--retries", "2", code=PARTIAL, timeout=120)
+        report = self.replicate(self.source, self.destination, "--retries", "2", "--jobs-per-host", "8", code=PARTIAL, timeout=120)
         self.assertLess(time.monotonic() - began, 60)
         self.assertEqual(report["totals"]["failed"], 100)
         self.assertEqual({entry["error_class"] for entry in report["references"]}, {"temporary"})
@@ -309,7 +309,7 @@ class Hosts(FaultCase):
         path = self.directory / "sync.yaml"
         jobs = [{"name": name, "source": self.source.host, "destination": registry.host}
                 for name, registry in (("dead", dead), ("good", self.destination))]
-        defaults = {"lock": str(self.lock), "progress": "none", "retries": 2}
+        defaults = {"lock": str(self.lock), "progress": "none", "retries": 2, "jobs-per-host": 8}
         path.write_text(json.dumps({"version": 1, "defaults": defaults, "jobs": jobs}))  # JSON is YAML
         result = self.program.run("sync", "--config", path, "--output", "json", timeout=120)
         self.assertEqual(result.exit_code, PARTIAL, result)
