@@ -23,23 +23,29 @@ def fetched(times):
 
 
 def cut_first(stage, at):
-    position = {"half": stage.layer_size // 2, "last": stage.layer_size - 1}.get(at, at)
-    stage.source.rule("GET", stage.blob, faults.Cut(position), nth=1)
+    stage.cut_at = {"half": stage.layer_size // 2, "last": stage.layer_size - 1}.get(at, at)
+    stage.source.rule("GET", stage.blob, faults.Cut(stage.cut_at), nth=1)
 
 
 def resumed(stage, _):
-    """The second GET asks for the rest alone."""
+    """The second GET asks for the rest alone, where there is something that it need not ask for."""
     gets = stage.source.requests("GET", stage.blob)
     stage.case.assertEqual(len(gets), 2)
-    if "Range" in gets[1].headers:
-        start = int(gets[1].headers.get("Range").removeprefix("bytes=").partition("-")[0])
-        stage.case.assertEqual(gets[1].body_sent, stage.layer_size - start)
+    start = range_start(gets[1])
+    stage.case.assertEqual(start > 0, stage.cut_at > 0)
+    stage.case.assertLessEqual(start, stage.cut_at)
+    stage.case.assertEqual(gets[1].body_sent, stage.layer_size - start)
+
+
+def range_start(request):
+    """0 where it asks for everything."""
+    return int(request.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
 
 
 def tiny_cut(stage, at):
     image = images.single("tiny", layers=1, layer_size=64)
     stage.give(image, image.document["layers"][0]["digest"])
-    stage.source.rule("GET", stage.blob, faults.Cut(at % stage.layer_size), nth=1)
+    cut_first(stage, at % stage.layer_size)
 
 
 def slow_headers(_):
@@ -70,7 +76,18 @@ def early_end(_):
 
 def cut_with_range(stage, mode):
     stage.source.behaviour.range = mode
-    stage.source.rule("GET", stage.blob, faults.Cut(stage.layer_size // 2), nth=1)
+    cut_first(stage, "half")
+
+
+def rest_was_asked_for(*statuses):
+    """A row's check: the GETs of the layer end so; the second one asks for the rest, and the last one brings the whole layer."""
+    def check(stage, _):
+        gets = stage.source.requests("GET", stage.blob)
+        stage.case.assertEqual([request.status for request in gets], list(statuses))
+        stage.case.assertGreater(range_start(gets[1]), 0)
+        stage.case.assertEqual([request for request in gets[2:] if "Range" in request.headers], [])
+        stage.case.assertEqual(gets[-1].body_sent, stage.layer_size)
+    return check
 
 
 def give(make):
@@ -149,7 +166,7 @@ def wrong_length_at_destination(stage):
 ROWS = [
     Row(1, "reset at byte k", "NEW", cut_first, variants=named(0, 1, 700, "half", "last"), check=resumed),
     Row(1, "reset at every byte of a small blob", "NEW", tiny_cut, commands=(COPY,), variants=named(33, -1),
-        whole=named(*range(0, 330))),
+        whole=named(*range(0, 330)), check=resumed),
     Row(2, "short body, true length", "TEMP", on_blob(faults.Resize(-10, lie=True)), recovers=True),
     Row(3, "short body, length that agrees", "INTEG", on_blob(faults.Resize(-10)), recovers=True, check=fetched(2)),
     Row(4, "body too long", "INTEG", lambda stage, fault: on_blob(fault)(stage), check=bounded_body,
@@ -157,9 +174,9 @@ ROWS = [
     Row(5, "one bit flipped", "INTEG", on_blob(faults.Flip()), recovers=True, check=fetched(2)),
     Row(6, "headers byte by byte", "TEMP", on_blob(faults.Raw(slow_headers)), recovers=True, options=SLOW),
     Row(7, "body at a trickle", "TEMP", on_blob(faults.Throttle(10)), recovers=True, options=SLOW),
-    Row(8, "range answered with everything", "NEW", cut_with_range, variants=named("ignored")),
-    Row(9, "wrong Content-Range", "NEW", cut_with_range, variants=named("wrong")),
-    Row(10, "416 on resume", "NEW", cut_with_range, variants=named("refused")),
+    Row(8, "range answered with everything", "NEW", cut_with_range, variants=named("ignored"), check=rest_was_asked_for(200, 200)),
+    Row(9, "wrong Content-Range", "NEW", cut_with_range, variants=named("wrong"), check=rest_was_asked_for(200, 206, 200)),
+    Row(10, "416 on resume", "NEW", cut_with_range, variants=named("refused"), check=rest_was_asked_for(200, 416, 200)),
     Row(11, "chunked, no length", "NEW", on_blob(faults.Chunked())),
     Row(12, "chunks that are none, or end early", "TEMP", lambda stage, pieces, times: on_blob(faults.Raw(pieces))(stage, times),
         recovers=True, variants={"bad": (bad_chunk,), "early_end": (early_end,)}),

@@ -186,8 +186,18 @@ def stores_another(stage, header):
 
 
 def bad_bytes(stage, change):
-    body = change(images.to_json(images.single("bytes", layers=1).document))
+    document = {**images.single("bytes", layers=1).document, "annotations": {"note": "text"}}
+    body = change(images.to_json(document))
     stage.source.rule("GET|HEAD", stage.tag, faults.json_answer(body, content_type=images.OCI_MANIFEST))
+    stage.bad_size = len(body)
+
+
+def got_them(stage, _):
+    """It is the body that was refused, and nothing else was asked for."""
+    gets = stage.source.requests("GET", stage.tag)
+    stage.case.assertEqual([request.body_sent for request in gets], [stage.bad_size] * len(gets))
+    stage.case.assertGreater(len(gets), 0)
+    stage.case.assertEqual(stage.source.requests("GET", "/v2/app/blobs/"), [])
 
 
 ROWS = [
@@ -231,8 +241,8 @@ ROWS = [
     Row(83, "immutable tag, another digest", "DENY", immutable_other, variants=named(400, 409, 412), check=asked_once),
     Row(84, "PUT 201, but the tag reads differently", "INTEG", stores_another, variants={"header": (True,), "read": (False,)},
         tag_is_its_own=True),
-    Row(85, "bytes that are no JSON", "PROTO", bad_bytes, variants={
-        "not_utf8": (lambda body: body.replace(b'"size"', b'"si\xff"'),),
+    Row(85, "bytes that are no JSON", "PROTO", bad_bytes, check=got_them, variants={
+        "not_utf8": (lambda body: body.replace(b'"text"', b'"te\xfft"'),),
         "byte_order_mark": (lambda body: b"\xef\xbb\xbf" + body,),
         "trailing": (lambda body: body + b"x",)}),
 ]

@@ -4,6 +4,8 @@ import os
 import pathlib
 import socket
 import ssl
+import threading
+import time
 
 from proxy import BadLine
 from row import COPY, Row, named
@@ -25,20 +27,34 @@ def unknown_name(stage, side):
     stage.heal_source = lambda: straight_again(stage)
 
 
-def flapping_name(stage, script):
-    """Found at some look-ups and not at others, as `script` says (flapping_names.cc). The library stands beside the program, where
-    the build has put it."""
+def preload(stage):
+    """The library of flapping_names.cc before the program, which tells all that the program connects to. It stands beside the
+    program, where the build has put it."""
     library = pathlib.Path(stage.program.binary).resolve().parents[2] / "tests/libflapping_names.so"
-    stage.look_ups = stage.case.directory / "look-ups"
-    stage.env = {"LD_PRELOAD": str(library), "FREIGHTLINER_FLAPPING": script, "FREIGHTLINER_FLAPPING_LOG": str(stage.look_ups),
-                 # What stands before the runtime of AddressSanitizer is none of its business.
-                 "ASAN_OPTIONS": f"{os.environ.get('ASAN_OPTIONS', '')}:verify_asan_link_order=0"}
-    for side in ("source", "destination"):
+    stage.look_ups, stage.connects = stage.case.directory / "look-ups", stage.case.directory / "connects"
+    stage.env.update({
+        "LD_PRELOAD": str(library), "FREIGHTLINER_FLAPPING_LOG": str(stage.look_ups),
+        "FREIGHTLINER_CONNECT_LOG": str(stage.connects),
+        # What stands before the runtime of AddressSanitizer is none of its business.
+        "ASAN_OPTIONS": f"{os.environ.get('ASAN_OPTIONS', '')}:verify_asan_link_order=0"})
+
+
+def connects(stage, address, port):
+    """How often the program began to connect to that."""
+    lines = stage.connects.read_text().splitlines() if stage.connects.exists() else []
+    return lines.count(f"{address} {port}")
+
+
+def flapping_name(stage, script, sides=("source", "destination"), plain_http=True):
+    """Found at some look-ups and not at others, as `script` says."""
+    preload(stage)
+    stage.script = stage.env["FREIGHTLINER_FLAPPING"] = script
+    for side in sides:
         host = f"{side}.flapping.test:{getattr(stage, side).port}"
         getattr(stage, side).realm = f"http://{host}/token"
-        stage.options += ["--plain-http", host]
+        stage.options += ["--plain-http", host] if plain_http else []
         stage.reach(side, host)
-    stage.script = script
+    stage.heal_source = lambda: straight_again(stage)
 
 
 def looked_up(stage, _):
@@ -48,9 +64,55 @@ def looked_up(stage, _):
     stage.case.assertEqual(seen.count("."), 2, "found names are kept")
 
 
-def by_name(stage):
+def no_name_server(stage, letter):
+    """No look-up finds the name."""
+    flapping_name(stage, letter * 100, sides=("source",))
+
+
+def looked_up_twice(stage, _):
+    """Once more, as --retries says."""
+    stage.case.assertEqual(stage.look_ups.read_text(), stage.script[:2])
+
+
+def no_tls(stage, side):
+    """Plain http, on a host that is not of loopback by its name."""
+    flapping_name(stage, "", sides=(side,), plain_http=False)
+    stage.judged = getattr(stage, side)
+
+
+def one_hello(stage, _):
+    """It got what begins TLS, and never plain http."""
+    stage.case.assertEqual(stage.judged.journal, [])
+    stage.case.assertEqual(len(stage.judged.server.not_http), 1)
+    stage.case.assertEqual(stage.judged.server.not_http[0][:2], b"\x16\x03")
+
+
+def dead_aaaa(stage):
+    """Both names are at ::1, where nobody answers, and at 127.0.0.1."""
     for side in ("source", "destination"):
-        stage.reach(side, f"localhost:{getattr(stage, side).port}")
+        fill_queue(stage, listener_beside(stage, side))
+    flapping_name(stage, "6" * 100)
+
+
+def listener_beside(stage, side):
+    """At ::1, with the port of the registry; where somebody else has it there, the registry gets another one."""
+    for _ in range(10):
+        try:
+            return listener(stage, "::1", getattr(stage, side).port)
+        except OSError as error:
+            taken = error
+            stage.serve(side)
+    raise taken
+
+
+def fallback_was_quick(stage, result):
+    """The dead address was tried, and the other one long before the time to connect was over."""
+    for side in ("source", "destination"):
+        port = getattr(stage, side).port
+        stage.case.assertGreater(connects(stage, "::1", port), 0)
+        stage.case.assertGreater(connects(stage, "127.0.0.1", port), 0)
+    stage.case.assertEqual(set(stage.look_ups.read_text()), {"6"})
+    stage.case.assertLess(result.seconds, 30)
 
 
 def ipv6(stage):
@@ -58,25 +120,103 @@ def ipv6(stage):
         stage.serve(side, address="::1")
 
 
-def nobody(stage, side, how):
-    listener = socket.create_server(("127.0.0.1", 0), backlog=0)
-    stage.case.addCleanup(listener.close)
-    port = listener.getsockname()[1]
+def listener(stage, address="127.0.0.1", port=0, backlog=0):
+    """Nobody accepts what connects to it."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    bound = socket.create_server((address, port), family=family, backlog=backlog)
+    stage.case.addCleanup(bound.close)
+    return bound
+
+
+def fill_queue(stage, bound):
+    """Further connections are not even answered."""
+    fillers = [socket.socket(bound.family) for _ in range(4)]
+    for filler in fillers:
+        filler.setblocking(False)
+        filler.connect_ex(bound.getsockname()[:2])
+        stage.case.addCleanup(filler.close)
+    return fillers
+
+
+def nobody(stage, side, how, times=None):
+    """For ever, or until the program has tried once more: then the first try has failed for good."""
+    preload(stage)
     if how == "refused":
-        port = process.free_port()
-    if how == "black_hole":  # the queue is full: further connections are not answered
-        for _ in range(4):
-            filler = socket.socket()
-            filler.setblocking(False)
-            filler.connect_ex(("127.0.0.1", port))
-            stage.case.addCleanup(filler.close)
-    stage.reach(side, f"127.0.0.1:{port}")
+        bound, fillers = socket.socket(), []  # bound, but not listening
+        bound.bind(("127.0.0.1", 0))
+        stage.case.addCleanup(bound.close)
+    else:
+        bound = listener(stage, backlog=0 if how == "black_hole" else 16)
+        fillers = fill_queue(stage, bound) if how == "black_hole" else []
+    stage.dead_port = bound.getsockname()[1]
+    host = f"127.0.0.1:{stage.dead_port}"
+    stage.options += ["--plain-http", host]
+    stage.reach(side, host)
     stage.heal_source = lambda: straight_again(stage)
+    if times:
+        open_at_second_try(stage, side, bound, fillers)
+
+
+def open_at_second_try(stage, side, bound, fillers):
+    def wait_and_open():
+        while connects(stage, "127.0.0.1", stage.dead_port) < 2:
+            if ended.wait(0.05):
+                return
+        for filler in fillers:
+            filler.close()
+        bound.listen(128)
+        line = BadLine(getattr(stage, side).port, listener=bound)
+        ended.wait()
+        line.stop()
+
+    ended = threading.Event()
+    thread = threading.Thread(target=wait_and_open)
+    stage.case.addCleanup(thread.join)
+    stage.case.addCleanup(ended.set)
+    thread.start()
+
+
+def tried_three_times(stage, _):
+    """Two retries, as a stage's runs have them."""
+    stage.case.assertEqual(connects(stage, "127.0.0.1", stage.dead_port), 3)
 
 
 def hangs_up(stage):
     for registry in (stage.source, stage.destination):
         registry.rule("*", "/", faults.HangUp())
+
+
+def silence(_):
+    while True:
+        yield b""
+        time.sleep(0.1)
+
+
+def half_open(stage, fault, times):
+    """Connections that are dead by a later request, and nobody has said so. `struck`: the requests that found out."""
+    stage.struck = []
+    for registry in (stage.source, stage.destination):
+        rule = registry.rule("GET|HEAD", "/", fault, times=times)
+
+        def applies(request, registry=registry, applies_to_any=rule.applies):
+            if not used_before(registry, request) or not applies_to_any(request):
+                return False
+            stage.struck.append((registry, request))
+            return True
+
+        rule.applies = applies
+
+
+def used_before(registry, request):
+    return any(earlier.connection == request.connection for earlier in registry.journal[:request.number - 1])
+
+
+def asked_on_another_connection(stage, _):
+    stage.case.assertEqual({registry for registry, _ in stage.struck}, {stage.source, stage.destination})
+    for registry, request in stage.struck:
+        later = registry.requests(since=request.number)
+        stage.case.assertNotIn(request.connection, [each.connection for each in later])
+        stage.case.assertIn((request.method, request.target), [(each.method, each.target) for each in later])
 
 
 def bad_line(stage, **line):
@@ -121,6 +261,8 @@ def bad_certificate(stage, kind, side):
 def no_request_bytes(stage, _):
     stage.case.assertEqual(stage.judged.journal, [])
     stage.case.assertEqual(stage.judged.server.not_http, [])
+    if stage.command == COPY:
+        stage.case.assertEqual(stage.judged.server.connections, 1, "no retry")
 
 
 def offers_http_2(stage):
@@ -150,11 +292,20 @@ ROWS = [
         variants=named("source", "destination")),
     Row(95, "a name that flaps: NXDOMAIN, SERVFAIL, found", "NEW", flapping_name, commands=(COPY,), check=looked_up,
         variants={"nxdomain": ("n",), "servfail": ("s",), "both": ("ns",), "between": ("n.s",), "each": ("ns.ns",)}),
-    Row(96, "AAAA dead, A alive", "NEW", by_name, commands=(COPY,)),
+    Row(95, "a name that no server finds", "TEMP", no_name_server, commands=(COPY,), options=QUICK,
+        check=looked_up_twice, variants={"nxdomain": ("n",), "servfail": ("s",)}),
+    # Who waits for the dead address first waits for a minute at least.
+    Row(96, "AAAA dead, A alive", "NEW", dead_aaaa, commands=(COPY,), options=("--connect-timeout", "2m"),
+        check=fallback_was_quick),
     Row(97, "IPv6 literal", "NEW", ipv6),
-    Row(98, "connection refused, black hole, silence", "TEMP", nobody, commands=(COPY,), options=QUICK, variants={
-        f"{side}_{how}": (side, how) for side in ("source", "destination") for how in ("refused", "black_hole", "silent")}),
+    Row(98, "connection refused, black hole, silence", "TEMP", nobody, commands=(COPY,), recovers=True, check=tried_three_times,
+        options=("--connect-timeout", "1s", "--stall-timeout", "1s"),
+        variants={f"{side}_{how}": (side, how) for side, how in (
+            ("source", "refused"), ("source", "black_hole"), ("source", "silent"), ("destination", "refused"))},
+        whole={f"destination_{how}": ("destination", how) for how in ("black_hole", "silent")}),
     Row(99, "connections that end behind every answer", "NEW", hangs_up),
+    Row(99, "half-open connections", "NEW", half_open, options=("--stall-timeout", "1s"), check=asked_on_another_connection,
+        variants={"reset": (faults.ResetOnRequest(), 2), "silent": (faults.Raw(silence), 1)}),
     Row(99, "a bad line", "NEW", lambda stage, line: bad_line(stage, **line), commands=(COPY,), variants={
         "slow": ({"delay": 0.02},), "narrow": ({"bytes_per_second": 2_000_000},), "cut": ({"cuts": (None, 5, 300, 3000)},)}),
     Row(100, "proxy down, or refusing", "TEMP", bad_proxy, host_wide=True, options=("--retries", "1"), check=never_direct, variants={
@@ -163,6 +314,8 @@ ROWS = [
     Row(101, "certificates and versions that are no good", "TLS", bad_certificate, host_wide=True, check=no_request_bytes, variants={
         f"{kind}_{side}": (kind, side) for side in ("source", "destination")
         for kind in ("expired", "wrong_host", "self_signed", "wrong_usage", "tls_1_0")}),
+    Row("S25", "no TLS, and not on loopback: no plain http", "TLS", no_tls, commands=(COPY,), host_wide=True, check=one_hello,
+        variants=named("source", "destination")),
     Row(102, "HTTP/2 is offered, and not taken", "NEW", offers_http_2),
     Row(102, "GOAWAY, RST_STREAM where an answer of HTTP/1.1 belongs", "PROTO", http_2_frames, variants={
         f"{kind}_{side}": (side, kind) for kind in FRAMES for side in ("source", "destination")}),

@@ -69,10 +69,17 @@ def in_chunks(stage, yes=True):
 
 
 def on_bytes(stage, fault, nth=1, times=None):
-    """`fault` on a request that carries bytes of a large blob, not on those of the configs."""
+    """`fault` on a request that carries bytes of a large blob, not on those of the configs. `struck`: the requests that met it."""
     rule = stage.destination.rule("PUT|PATCH", stage.uploads, fault, nth=nth, times=times)
-    applies = rule.applies
-    rule.applies = lambda request: int(request.headers.get("Content-Length", "0")) > 1000 and applies(request)
+    applies, stage.struck = rule.applies, []
+
+    def applies_to_bytes(request):
+        if int(request.headers.get("Content-Length", "0")) <= 1000 or not applies(request):
+            return False
+        stage.struck.append(request)
+        return True
+
+    rule.applies = applies_to_bytes
     return rule
 
 
@@ -82,14 +89,46 @@ def broken_body(stage, after, chunks):
 
 
 def new_session(stage, _):
-    """What broke is not gone on with: the session that met the fault got nothing more."""
-    for upload in stage.destination.uploads.values():
-        stage.case.assertIn(upload.state, ("committed", "cancelled"))
+    """What broke is not gone on with: the session that met the fault got nothing more and was cancelled, and the blob went into
+    another one from its first byte, read from the source again."""
+    struck, = stage.struck
+    upload = stage.destination.uploads[struck.path.rpartition("/")[2]]
+    stage.case.assertEqual(upload.state, "cancelled")
+    later = [request for request in stage.destination.requests("PUT|PATCH") if request.number > struck.number]
+    stage.case.assertNotIn(struck.path, [request.path for request in later])
+    read = [request.path for request in stage.source.requests("GET", "/v2/app/blobs/")]
+    stage.case.assertEqual(len(read), len(stage.image.blobs) + 1)
+    stage.case.assertEqual(set(read), {f"/v2/app/blobs/{digest}" for digest in stage.image.blobs})
+
+
+def whole_again(stage, result):
+    """Before the first byte of a body has left, its request may be repeated as it was: nobody has got anything of it."""
+    struck, = stage.struck
+    upload = stage.destination.uploads[struck.path.rpartition("/")[2]]
+    if upload.state == "cancelled":
+        new_session(stage, result)
+        return
+    again = [request for request in stage.destination.requests("PUT|PATCH", struck.path) if request.number > struck.number][0]
+    heads = [(request.target, request.headers.get("Content-Range")) for request in (struck, again)]
+    stage.case.assertEqual(heads[0], heads[1])
+    stage.case.assertNotEqual(again.connection, struck.connection)
+    stage.case.assertEqual(again.body_received, int(struck.headers.get("Content-Length")))
 
 
 def gone(stage, status, chunks):
+    """One blob moves at a time, so that the second request with bytes goes into the session of the first."""
     in_chunks(stage, chunks)
+    stage.options += ["--jobs", "1"]
     on_bytes(stage, faults.status(status), nth=2 if chunks else 1)
+
+
+def new_session_in_the_middle(stage, result):
+    """Of a chunk: behind one that was taken."""
+    struck, = stage.struck
+    if struck.method == "PATCH":
+        before = stage.destination.requests("PATCH", struck.path)[0]
+        stage.case.assertEqual((before.status, before.number < struck.number), (202, True))
+    new_session(stage, result)
 
 
 def takes_less(stage, by, nth=1):
@@ -122,6 +161,18 @@ def goes_on(stage, _):
 def takes_more(stage, truly):
     in_chunks(stage)
     on_bytes(stage, TakesMore(stage.destination, truly))
+
+
+def no_gap(stage, _):
+    """Each chunk begins where the one before has ended, whatever Range said; that it said so was noticed."""
+    ends = {}
+    for request in stage.destination.requests("PATCH", stage.uploads):
+        first = int(request.headers.get("Content-Range").partition("-")[0])
+        stage.case.assertEqual(first, ends.get(request.path, 0))
+        ends[request.path] = first + request.body_received
+    struck, = stage.struck
+    upload = stage.destination.uploads[struck.path.rpartition("/")[2]]
+    stage.case.assertTrue(upload.state == "cancelled" or stage.destination.requests("GET", struck.path))
 
 
 def location(stage, form, chunks):
@@ -274,13 +325,18 @@ def was_met(stage, _):
 QUOTA = b'{"errors":[{"code":"DENIED","message":"quota exceeded"}]}'
 
 ROWS = [
+    Row(44, "reset before the body", "NEW", broken_body, check=whole_again,
+        variants={name: (0, *way) for name, way in WAYS.items()}),
     Row(44, "reset in the body", "NEW", broken_body, check=new_session, variants={
-        f"{name}_{after}": (after, chunks) for name, chunks in (("whole", False), ("chunks", True)) for after in (0, 1, 2000)}),
-    Row(45, "404 in mid-session", "NEW", gone, variants={name: (404, *way) for name, way in WAYS.items()}, check=new_session),
-    Row(46, "416 in mid-session", "NEW", gone, variants={name: (416, *way) for name, way in WAYS.items()}, check=new_session),
+        f"{name}_{after}": (after, *way) for name, way in WAYS.items() for after in (1, 2000)}),
+    Row(45, "404 in mid-session", "NEW", gone, check=new_session_in_the_middle,
+        variants={name: (404, *way) for name, way in WAYS.items()}),
+    Row(46, "416 in mid-session", "NEW", gone, check=new_session_in_the_middle,
+        variants={name: (416, *way) for name, way in WAYS.items()}),
     Row(47, "Range shorter than what was sent", "NEW", takes_less, variants=named(1, 1000, CHUNK), check=goes_on),
     Row(47, "Range shorter each time", "TEMP", takes_less_each_time, variants=named(1, 1000, CHUNK)),
-    Row(48, "Range beyond what was sent", "NEW", takes_more, variants=named(False, True)),
+    Row(48, "Range beyond what was sent, and the session is so", "NEW", takes_more, check=new_session, variants={"": (True,)}),
+    Row(48, "Range beyond what was sent, and the session is not so", "NEW", takes_more, check=no_gap, variants={"": (False,)}),
     Row(49, "Location relative, absolute, bare, with a query", "NEW", location, variants={
         f"{form}_{name}": (form, *way) for form in ("relative", "absolute", "bare") for name, way in WAYS.items()}),
     Row(50, "Location missing", "PROTO", no_location, variants=named("POST", "PATCH"), sessions_stay=True),

@@ -23,7 +23,7 @@ NUMBERS = [*range(1, 114), *(f"S{number}" for number in range(1, 26))]
 # Cases whose proof needs another scene than the rows have: (class, what it is, the tests).
 INTEGRATION = "tests/integration/"
 ELSEWHERE = {
-    86: ("listing", "100,000 tags in pages", "test_tree_scale.py::Tags.test_100_000_tags_fit_into_150_mib"),
+    86: ("listing", "100,000 tags in pages", "test_tree_scale.py::Tags.test_100_000_tags_in_pages_fit_into_150_mib"),
     94: ("listing", "one bad tag of 300", "test_tree_faults.py::OneOfMany.test_299_arrive_and_the_one_is_named"),
     "S15": ("security", "hostile archives", "test_archive.py::Hostile.test_blobs_as_links",
             "test_archive.py::Hostile.test_names_that_climb_are_no_blobs", "test_archive.py::Hostile.test_truncated"),

@@ -1,6 +1,7 @@
 """A bad line in front of a port of the loopback: slow, narrow, or cut in the middle. Built on the delaying proxy of bench/."""
 
 import pathlib
+import select
 import socket
 import sys
 import threading
@@ -13,16 +14,26 @@ from support.wire import reset  # noqa: E402
 
 class BadLine(DelayProxy):
     """`delay`: seconds each way. `bytes_per_second`: what each direction of a connection carries. `cuts`: after how many bytes
-    towards the client the first, second, … connection is reset on both sides (None: never); later ones live. Serves in a thread until stop()."""
+    towards the client the first, second, … connection is reset on both sides (None: never); later ones live. `listener`:
+    a socket to listen at instead of one of its own. Serves in a thread until stop()."""
 
-    def __init__(self, port, delay=0.0, bytes_per_second=None, cuts=()):
+    def __init__(self, port, delay=0.0, bytes_per_second=None, cuts=(), listener=None):
         self._stop, ends = socket.socketpair()
         self.rate, self.cuts = bytes_per_second, list(cuts)
         self.was_cut = 0
         super().__init__(port, delay, ends)
+        if listener:
+            self.take(listener)
         self.host = f"127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self.run, daemon=True)
         self._thread.start()
+
+    def take(self, listener):
+        self.epoll.unregister(self.listener)
+        self.listener.close()
+        self.listener, self.port = listener, listener.getsockname()[1]
+        self.listener.setblocking(False)
+        self.epoll.register(self.listener, select.EPOLLIN)
 
     def stop(self):
         self._stop.close()

@@ -235,6 +235,22 @@ class Input(BatchCase):
         self.assertEqual((records[9]["error"]["class"], records[9]["error"]["exit_code"]), ("not_found", NOT_FOUND))
         self.assertGreaterEqual(records[9]["duration_ms"], 0)
 
+    def test_a_host_that_is_down_spares_the_others(self):
+        """Every second line goes to one that answers 503 for ever: the breaker spares it most of the tries, and no line of the
+        other host is lost by that."""
+        self.two_registries({f"v{n}": images.single(n) for n in range(50)})
+        good, dead = self.destination, self.scripted()
+        rule = dead.rule("*", "/(manifests|blobs)/", faults.status(503))
+        requests = []
+        for n in range(50):
+            for self.destination in (dead, good):
+                requests.append(self.request(f"v{n}"))
+        records = self.batch(requests, "--retries", "2", "--jobs-per-host", "8", code=PARTIAL, timeout=120)
+        self.assertEqual([records[line]["status"] for line in range(1, 101)], ["failed", "copied"] * 50)
+        self.assertEqual({records[line]["error"]["class"] for line in range(1, 101, 2)}, {"temporary"})
+        self.assertLess(rule.hits, 75)
+        self.assertEqual(len(good.repository("b").tags), 50)
+
     def test_a_report_has_a_reference_for_each_line(self):
         self.two_registries({f"v{n}": images.single(n) for n in range(3)})
         report = self.directory / "report.json"

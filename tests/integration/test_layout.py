@@ -91,13 +91,14 @@ class Writing(Case):
 
         def run(number):
             results[number] = self.program.run("copy", "--progress", "none", at(source, "a", "v1"),
-                                               f"oci:{self.layout}:tag{number}")
+                                               f"oci:{self.layout}:tag{number}", timeout=180)
 
-        threads = [threading.Thread(target=run, args=(number,)) for number in range(12)]
+        threads = [threading.Thread(target=run, args=(number,)) for number in range(32)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
+        self.assertEqual(len(results), len(threads))
         for number, result in results.items():
             self.assertEqual(result.exit_code, 0, result)
             oracle.verify_layout(self.layout, f"tag{number}")

@@ -3,7 +3,7 @@
 import unittest
 
 from support import client, faults, images
-from support.case import PARTIAL
+from support.case import PARTIAL, TEMPORARY
 from support.tree import SAFETY_LIMIT, TreeCase, by_reference, fill, outcomes, small, tags_of
 
 
@@ -163,29 +163,42 @@ class Listings(PruneCase):
             registry.load(small("third"), "third", "v1")
         self.destination.load(small("extra"), "other", "old")
 
+    def assert_nothing_goes(self, rule, code, words="nothing is deleted"):
+        """In a run that meets the rule; then it is gone."""
+        result = self.program.run(*self.arguments(self.source, self.destination, *self.ALL, "--retries", "1"))
+        self.assertEqual(result.exit_code, code, result)
+        self.assertIn(words, result.stderr, result)
+        self.assertEqual(self.deletes(self.destination), [])
+        self.assertGreater(rule.hits, 0)
+        self.source.rules.clear()
+        self.destination.rules.clear()
+
     def test_a_list_that_fails_deletes_nothing_anywhere(self):
-        for side, path, status in (("source", "/third/tags/list", 500), ("destination", "/third/tags/list", 500),
-                                   ("destination", "/third/tags/list", 403), ("source", "/third/tags/list", 403)):
-            with self.subTest(side=side, path=path, status=status):
-                self.source.rules.clear()
-                self.destination.rules.clear()
-                getattr(self, side).rule("GET", path, faults.status(status))
-                since = len(self.destination.journal)
-                result = self.program.run(*self.arguments(self.source, self.destination, *self.ALL, "--retries", "1"))
-                self.assertEqual(self.deletes(self.destination, since), [])
-                if (side, status) != ("destination", 403):  # then its tags are asked for one by one
-                    self.assertEqual(result.exit_code, PARTIAL, result)
+        """Where the destination refuses a list its tags are asked for one by one, and no copy fails."""
+        for side, status, code in (("source", 500, PARTIAL), ("destination", 500, PARTIAL), ("source", 403, PARTIAL),
+                                   ("destination", 403, 0)):
+            with self.subTest(side=side, status=status):
+                rule = getattr(self, side).rule("GET", "/third/tags/list", faults.status(status))
+                self.assert_nothing_goes(rule, code)
+
+    def test_a_second_page_that_fails_deletes_nothing_anywhere(self):
+        """Then all is listed, all that is extra goes, and then there is no more to do."""
+        for side in ("source", "destination"):
+            with self.subTest(side=side):
+                getattr(self, side).behaviour.page_size = 7
+                rule = getattr(self, side).rule("GET", "/app/tags/list", faults.status(500))
+                applies = rule.applies
+                rule.applies = lambda request, applies=applies: request.argument("last") is not None and applies(request)
+                self.assert_nothing_goes(rule, PARTIAL)
+        for deleted in (2, 0):
+            self.assertEqual(self.replicate(self.source, self.destination, *self.ALL)["totals"]["deleted"], deleted)
+        self.assert_tags(self.destination, *self.kept)
 
     def test_a_catalog_that_fails_deletes_nothing(self):
         for side in ("source", "destination"):
             with self.subTest(side=side):
-                self.source.rules.clear()
-                self.destination.rules.clear()
-                getattr(self, side).rule("GET", "_catalog", faults.status(500))
-                since = len(self.destination.journal)
-                result = self.program.run(*self.arguments(self.source, self.destination, *self.ALL, "--retries", "1"))
-                self.assertNotEqual(result.exit_code, 0, result)
-                self.assertEqual(self.deletes(self.destination, since), [])
+                rule = getattr(self, side).rule("GET", "_catalog", faults.status(500))
+                self.assert_nothing_goes(rule, TEMPORARY, words="catalog")
 
     def test_a_repository_that_is_gone_at_the_source(self):
         self.destination.load(small("gone"), "gone", "v1")

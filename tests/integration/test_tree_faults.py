@@ -293,14 +293,32 @@ class Hosts(FaultCase):
         self.assert_all_but()
 
     def test_a_destination_that_answers_503_for_ever(self):
-        """The circuit breaker ends what would be thousands of seconds of retries."""
-        self.destination.rule("*", "/(manifests|blobs)/", faults.status(503))
+        """The circuit breaker ends what would be thousands of seconds of retries: three tries for each of the tags."""
+        rule = self.destination.rule("*", "/(manifests|blobs)/", faults.status(503))
         began = time.monotonic()
-        report = self.replicate(self.source, self.destination, "--retries", "2", code=PARTIAL, timeout=120)
+        report = self.replicate(self.source, self.destination, "--retries", "2", "--jobs-per-host", "8", code=PARTIAL, timeout=120)
         self.assertLess(time.monotonic() - began, 60)
         self.assertEqual(report["totals"]["failed"], 100)
         self.assertEqual({entry["error_class"] for entry in report["references"]}, {"temporary"})
-        self.assertLess(len(self.destination.journal), 400)
+        self.assertLess(rule.hits, 100)
+
+    def test_a_host_that_is_down_spares_the_others(self):
+        """One run of sync has two destinations: the first answers 503 for ever, and the breaker knows it by its name."""
+        dead = self.scripted()
+        rule = dead.rule("*", "/(manifests|blobs)/", faults.status(503))
+        path = self.directory / "sync.yaml"
+        jobs = [{"name": name, "source": self.source.host, "destination": registry.host}
+                for name, registry in (("dead", dead), ("good", self.destination))]
+        defaults = {"lock": str(self.lock), "progress": "none", "retries": 2, "jobs-per-host": 8}
+        path.write_text(json.dumps({"version": 1, "defaults": defaults, "jobs": jobs}))  # JSON is YAML
+        result = self.program.run("sync", "--config", path, "--output", "json", timeout=120)
+        self.assertEqual(result.exit_code, PARTIAL, result)
+        totals = {entry["job"]: entry["report"]["totals"] for entry in result.json}
+        self.assertEqual((totals["dead"]["failed"], totals["good"]["copied"], totals["good"]["failed"]), (100, 100, 0))
+        self.assertIn(f"{dead.host} failed ", result.stderr)
+        self.assertNotIn(f"{self.destination.host} failed ", result.stderr)
+        self.assertLess(rule.hits, 100)
+        self.assert_all_but()
 
     def test_a_destination_that_is_away_for_a_moment(self):
         self.destination.rule("*", "/(manifests|blobs)/", Outage(1.5))
