@@ -50,8 +50,11 @@ Status save_file(CleanupRegistry& cleanups, const std::filesystem::path& path,
                  const std::function<Status(const TextSink&)>& write) {
   FL_TRY(const io::LocalName place, io::locate(path));
   struct stat status = {};
-  if (stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
-    // A rename would put the file in the place of a device or a pipe.
+  if (lstat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+    // A rename would put the file in the place of a device, a pipe or a link (/dev/stdout is one).
+    if (S_ISLNK(status.st_mode)) {
+      return fail(ErrorCode::kLocalIo, fmt::format("{} is a symbolic link: name the file itself", place.shown));
+    }
     return fail(ErrorCode::kLocalIo, fmt::format("{} is not a regular file: name another", place.shown));
   }
   io::remove_stale_temporaries_of(place.directory, place.name);
