@@ -16,7 +16,8 @@ CLASSES = {
     "listing": "Lists, and what is deleted by them",
     "network": "Network, proxies, TLS",
     "process": "Signals, kills, the local file system",
-    "security": "Security",
+    "security": "Security: what is believed, read, written and shown",
+    "secrets": "Security: where logins and tokens go",
 }
 NUMBERS = [*range(1, 114), *(f"S{number}" for number in range(1, 26))]
 
@@ -25,10 +26,14 @@ INTEGRATION = "tests/integration/"
 ELSEWHERE = {
     86: ("listing", "100,000 tags in pages", "test_tree_scale.py::Tags.test_100_000_tags_fit_into_150_mib"),
     94: ("listing", "one bad tag of 300", "test_tree_faults.py::OneOfMany.test_299_arrive_and_the_one_is_named"),
+    104: ("process", "a clean-up that hangs ends after 5 s",
+          "test_signals.py::Signals.test_clean_up_that_hangs_ends_after_five_seconds"),
     "S15": ("security", "hostile archives", "test_archive.py::Hostile.test_blobs_as_links",
             "test_archive.py::Hostile.test_names_that_climb_are_no_blobs", "test_archive.py::Hostile.test_truncated"),
+    "S16": ("security", "links in a layout", "test_layout.py::Reading.test_links_out_of_the_layout",
+            "test_layout.py::Reading.test_a_linked_blobs_directory", "test_layout.py::Reading.test_a_linked_index"),
     "S17": ("security", "many writers lose no tag", "test_layout.py::Writing.test_many_writers_lose_no_tag"),
-    "S21": ("security", "credential helpers", "test_auth.py::Helpers.test_failing_helpers",
+    "S21": ("secrets", "credential helpers", "test_auth.py::Helpers.test_failing_helpers",
             "test_auth.py::Helpers.test_a_missing_helper", "test_auth.py::Helpers.test_a_helper_that_hangs_ends_with_the_run",
             "test_auth.py::Helpers.test_helper_names_are_no_paths"),
 }
