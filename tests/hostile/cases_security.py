@@ -280,7 +280,7 @@ ROWS = [
         "declared": ("source", "GET", "tag", faults.Raw(declared)),
         "blob": ("source", "GET", "blob", faults.Raw(endless))}, expects={"blob": "INTEG", "error": "NF"}),
     Row("S12", "bodies without end, of answers about an upload", "PROTO", endless_answer, host_wide=True, sessions_stay=True,
-        check=left_early, max_requests=400, variants={
+        check=left_early, variants={
             "post": ("destination", "POST", "uploads", endless_of(202)), "put": ("destination", "PUT", "uploads", endless_of(201))}),
     Row("S12", "a body without end behind a chunk", "PROTO", in_chunks, host_wide=True, sessions_stay=True, check=left_early,
         variants={"": ("destination", "PATCH", "uploads", endless_of(202))}),
