@@ -70,9 +70,9 @@ ctest; `tools/test` runs the quick set, `tools/test --hostile` the whole one. On
 | File | What |
 |---|---|
 | `registry.py` | the hostile registry: the scripted one of `tests/integration` behind a door with logins and tokens, and a second origin |
-| `proxy.py` | a line that is slow, narrow, or cut |
+| `proxy.py` | a line that is slow, narrow, or cut; proxies that want a login |
 | `stage.py` | the scene of a case: two registries, images, logins, the command |
-| `judge.py` | the oracle: after each run it looks at tags, closures, secrets, sessions, files, requests and memory |
+| `judge.py` | the oracle: after each run it looks at tags, closures, secrets, sessions, files, requests, time and memory |
 | `cases_*.py` | the rows: number, fault, expected class |
 | `run.py`, `row.py` | how rows become tests |
 | `disturbance.py` | faults in front of a registry's door, for the sweeps and the soak |
@@ -81,8 +81,8 @@ ctest; `tools/test` runs the quick set, `tools/test --hostile` the whole one. On
 | `test_*.py` | tests of all that: the registry is like a real one where it means no harm, the oracle can fail, the catalogue is complete |
 
 After each case the oracle demands: the destination's tag is the old or the new one, and everything below each tag is there and
-hashes right; no secret has come to another server, into output or a file; the exit code and the report tell the class; requests and
-memory are bounded; no upload session and no temporary file is left; and, when the fault is gone, one run makes all whole and the next
+hashes right; what a tree has besides arrived; no secret has come to another server, into output or a file; no control or bidirectional
+character has come into output; the exit code and the report tell the class; requests, time and memory are bounded; no upload session and no temporary file is left; and, when the fault is gone, one run makes all whole and the next
 moves no blob and writes nothing.
 
 Classes: NEW (exit 0), AUTH 4, NF 5 (not found), TEMP 6, INTEG 7, DENY 8, PROTO 9, TLS 10, LOCAL 11; with all but NEW the tag is the old one.
