@@ -10,7 +10,10 @@ from row import COPY, TREE, Row, named
 from support import faults, images, oracle, process
 from support.runner import strange_files_in_layout
 
-REPLY = 30  # seconds until a run must have ended, once it was told to
+REPLY = 30  # seconds until a run that was told to end is taken for one that never does
+NOBODY = 65534
+SIGNALS = {"term": (signal.SIGTERM,), "int": (signal.SIGINT,)}
+GAVE_UP = "left behind|clean-up took longer than"
 
 
 def started(stage, options=(), **more):
@@ -98,21 +101,56 @@ def quiet(stage):
         time.sleep(0.4)
 
 
-def signalled(stage, number):
-    """In the middle of a blob."""
+def in_a_transfer(stage):
+    """A run in the middle of a blob."""
     stage.source.rule("GET", stage.blob, faults.Throttle(500))
     run = started(stage)
     process.wait_until(lambda: stage.destination.open_uploads() and any(
         request.body_sent for request in stage.source.requests("GET", stage.blob)), 30, what="an upload under way")
     quiet(stage)
-    asked = len(stage.source.journal)
+    return run
+
+
+def ends_by(stage, run, number, limit):
+    """The signal ends it within `limit` seconds."""
+    began = time.monotonic()
     run.send_signal(number)
     result = run.wait(REPLY)
+    taken = time.monotonic() - began
     result.requests, result.peak_rss_kib = 0, 0
     stage.case.assertEqual(result.exit_code, 128 + number, result)
+    stage.case.assertLess(taken, stage.judge.seconds(limit), result)
+    return result
+
+
+def signalled(stage, number):
+    """It has 5 s to clean up, and says so where those were not enough."""
+    run = in_a_transfer(stage)
+    asked = len(stage.source.journal)
+    result = ends_by(stage, run, number, 5.5)
+    stage.case.assertNotRegex(result.stderr, GAVE_UP)
     stage.judge.after(result, "cancelled")
     stage.case.assertEqual(len(stage.source.requests("GET|HEAD", "/(blobs|manifests)/", since=asked)), 0, "no new work")
     stage.heal()
+    stage.judge.converges("cancelled")
+
+
+def signalled_twice(stage, number):
+    """Nothing answers while it cleans up: the second signal ends it at once, long before the 5 s of the first are over."""
+    hold = faults.Hold()
+    stage.case.addCleanup(hold.release)
+    run = in_a_transfer(stage)
+    stage.destination.rule("DELETE|GET", stage.uploads, hold)
+    run.send_signal(number)
+    stage.case.assertTrue(hold.reached())
+    result = ends_by(stage, run, number, 3)
+    hold.release()
+    stage.case.assertNotRegex(result.stderr, GAVE_UP)
+    old_or_new(stage)
+    stage.judge.secrets(result)
+    stage.heal()
+    process.wait_until(lambda: not stage.destination.server.open_connections, what="the end of its connections")
+    stage.destination.uploads.clear()  # nobody could cancel them
     stage.judge.converges("cancelled")
 
 
@@ -167,24 +205,32 @@ def few_descriptors(stage, limit):
     stage.judge.converges("short of descriptors")
 
 
-def read_only(stage, what):
-    """As a user who may not write there."""
+def not_writable(stage, what):
+    """As a user who may not write there: by the mode of his own directory, or because it is another's."""
     layout = images.write_layout(stage.old, stage.case.directory / "out", "v1")
-    places = {"directory": [layout], "blobs": [layout / "blobs/sha256"]}[what]
     stage.destination_reference = f"oci:{layout}:v1"
-    prefix = ()
-    if os.geteuid() == 0:
+    mine, place, prefix = os.geteuid(), layout / "blobs/sha256" if what == "blobs" else layout, ()
+    if mine == 0:  # may write anywhere
         for path in [stage.case.directory, *stage.case.directory.rglob("*")]:
-            os.chown(path, 65534, 65534)
-        prefix = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-    for place in places:
+            os.chown(path, NOBODY, NOBODY)
+        prefix, mine = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"), NOBODY
+    if what == "foreign_owner":
+        stage.case.assertEqual(os.geteuid(), 0, "only root can give a directory to another user")
+        for path in [layout, *layout.rglob("*")]:
+            os.chown(path, 0, 0)
+    else:
         place.chmod(0o555)
+    stage.case.assertEqual(place.stat().st_uid == mine, what != "foreign_owner")
+    before = {path: path.stat().st_mtime_ns for path in place.glob("*")}
     result = stage.run(("--retries", "0"), prefix=prefix)
-    for place in places:
-        place.chmod(0o755)
+    place.chmod(0o755)
     stage.case.assertEqual(result.exit_code, 11, result)
     stage.case.assertIn(str(layout), result.stderr)
+    stage.case.assertEqual({path: path.stat().st_mtime_ns for path in place.glob("*")}, before)
     layout_is(stage, layout, stage.old)
+    stage.judge.secrets(result)
+    stage.case.check_run(result)
+    layout_converges(stage, layout)
 
 
 # --- 109 to 112: other runs, damage, a reader that has gone
@@ -231,15 +277,17 @@ def not_pushed(stage, _):
     stage.case.assertIsNone(stage.destination.blob("app", stage.layer))
 
 
-def reader_gone(stage):
-    """Standard output is a pipe that nobody reads."""
+def output_is_lost(stage, how):
+    """Standard output is a pipe that nobody reads, or there is none."""
+    prefix = {"pipe": (), "none": ("sh", "-c", 'exec "$@" >&-', "sh")}[how]
     reading, writing = os.pipe()
     os.close(reading)
     arguments = [str(argument) for argument in stage.arguments()]
-    done = subprocess.run([stage.program.binary, *arguments], stdout=writing, stderr=subprocess.PIPE, timeout=60,
+    done = subprocess.run([*prefix, stage.program.binary, *arguments], stdout=writing, stderr=subprocess.PIPE, timeout=60,
                           stdin=subprocess.DEVNULL, env=stage.program.environment(stage.env), cwd=stage.program.home)
     os.close(writing)
     stage.case.assertEqual(done.returncode, 11, done.stderr)
+    stage.case.assertIn(b"standard output", done.stderr)
     stage.judge.destination("NEW")
     stage.judge.converges("NEW")
 
@@ -249,7 +297,8 @@ ROWS = [
         variants=named(1, 9, 20), whole=named(*range(2, 60))),
     Row(103, "kill -9 at the 2nd, 8th request, while a layout is written", "NEW", play=killed_while_writing_a_layout,
         commands=(COPY,), variants=named(2, 8), whole=named(*range(1, 9))),
-    Row(104, "SIGTERM, SIGINT", "NEW", play=signalled, variants={"term": (signal.SIGTERM,), "int": (signal.SIGINT,)}),
+    Row(104, "SIGTERM, SIGINT: the clean-up is done within 5 s", "NEW", play=signalled, variants=SIGNALS),
+    Row(104, "the same signal once more, while nothing answers: the end, at once", "NEW", play=signalled_twice, variants=SIGNALS),
     Row(105, "ENOSPC at each thread's first write, fsync, rename; the index is the old or the new one", "LOCAL", play=injected,
         commands=(COPY,), variants={"write": ("write", "ENOSPC", 1), "fsync": ("fsync", "ENOSPC", 1),
                                     "rename": ("rename,renameat,renameat2", "ENOSPC", 1)}),
@@ -257,10 +306,11 @@ ROWS = [
     Row(106, "12, 16, 24 descriptors for the whole run", "NEW", play=few_descriptors, variants=named(12, 16, 24)),
     Row(107, "EIO at each thread's first, second fsync of a layout", "LOCAL", play=injected, commands=(COPY,), variants={
         str(number): ("fsync", "EIO", number) for number in (1, 2)}),
-    Row(108, "a directory that may not be written", "LOCAL", play=read_only, commands=(COPY,), variants=named("directory", "blobs")),
+    Row(108, "a directory that may not be written", "LOCAL", play=not_writable, commands=(COPY,),
+        variants=named("directory", "blobs", "foreign_owner")),
     Row(109, "two runs to one destination", "NEW", play=two_runs, commands=(COPY,)),
     Row(110, "the holder of the lock is killed", "NEW", play=killed_holder, commands=(TREE,)),
     Row(111, "a layout that was damaged at rest", "INTEG", damaged_layout, commands=(COPY,), variants=named("blob", "manifest"),
         check=not_pushed),
-    Row(112, "standard output is closed", "LOCAL", play=reader_gone),
+    Row(112, "standard output is a pipe that nobody reads, or closed", "LOCAL", play=output_is_lost, variants=named("pipe", "none")),
 ]

@@ -1,112 +1,22 @@
-"""S1 to S25: who tries to get at secrets, memory, files or the terminal."""
+"""S9 to S19: who tries to get at memory, files or the terminal, or to be believed."""
 
 import itertools
 import json
 import os
+import re
 
-from cases_blob_read import endless, second_is_not_asked
-from cases_upload import within_one
-from registry import Account, Redirect
+from cases_blob_read import endless
+from cases_throttling import body_came
+from cases_upload import cancel_was_sent
+from registry import Redirect
 from row import COPY, TREE, Row, named
-from support import faults, images
-from support.wire import Response, Server
+from stage import new_image
+from support import faults, images, recompress
 
-LOCAL_NAMES = ("IP:127.0.0.1", "IP:127.0.0.2", "DNS:localhost")
 LAYER = {"mediaType": images.OCI_LAYER, "digest": images.digest_of(b"x"), "size": 1}
 CONFIG = {"mediaType": images.OCI_CONFIG, "digest": images.digest_of(b"c"), "size": 1}
+HUGE = 1 << 62
 MANIFEST = {"schemaVersion": 2, "mediaType": images.OCI_MANIFEST, "config": CONFIG, "layers": [LAYER]}
-
-
-# --- S1 to S8: where a login goes
-
-
-def realm_elsewhere(stage, tls):
-    if tls:
-        stage.serve("source", tls=stage.authority.issue("both", names=LOCAL_NAMES))
-    stage.second_origin(address="127.0.0.2", tls=stage.authority.issue("second", names=LOCAL_NAMES) if tls else None)
-    stage.source.login, stage.source.realm = "bearer", stage.others[-1].realm
-
-
-def realm_worse(stage, certificate):
-    stage.serve("source", tls=stage.authority.server())
-    stage.second_origin(tls=stage.authority.expired() if certificate else None)
-    stage.source.login, stage.source.realm = "bearer", stage.others[-1].realm
-
-
-def realm_redirects(stage, address):
-    stage.source.login = "bearer"
-    stage.second_origin(address=address)
-    stage.source.rule("GET", "^/token", Redirect(lambda _: f"{stage.others[-1].realm}", 302))
-
-
-def to_local(stage, location):
-    stage.source.rule("GET", stage.blob, Redirect(lambda _: location))
-
-
-def redirected(stage, login, way, challenge):
-    """A's blobs are at B: on another port, under another name, or over TLS; perhaps by way of B again, or back at A."""
-    stage.source.login = login
-    second = stage.second_origin(challenge=challenge, tls=stage.authority.server() if way == "scheme" else None)
-    second.realm = second.realm.replace("127.0.0.1", "localhost") if way == "host" else second.realm
-    base = second.url.replace("127.0.0.1", "localhost") if way == "host" else second.url
-    stage.source.rule("GET", stage.blob, Redirect(lambda request: f"{base}/store{request.path}?signature=s3cret"), nth=1)
-    if way == "ABB":
-        second.rule("GET", "/store/", Redirect(lambda request: f"{base}{request.path}?again=1"), nth=1)
-    if way == "ABA":
-        second.rule("GET", "/store/", Redirect(lambda request: f"{stage.source.url}{request.path.removeprefix('/store')}?back=1"),
-                    nth=1)
-
-
-def second_served(stage, _):
-    stage.case.assertTrue([request for request in stage.others[-1].journal if request.status in (200, 307, 401)])
-
-
-def location_elsewhere(stage, kind):
-    if kind == "downgrade":
-        stage.serve("destination", tls=stage.authority.server())
-    stage.second_origin(stage.destination, address="127.0.0.2" if kind == "local" else "127.0.0.1")
-    base = f"{stage.others[-1].url}/store"
-
-    class Away(faults.Fault):
-        def after(self, request, response):
-            response.headers.set("Location", base + response.headers.get("Location"))
-            return response
-
-    stage.destination.rule("POST", stage.uploads, Away())
-
-
-def bodies_came_elsewhere(stage, _):
-    second = stage.others[-1]
-    stage.case.assertEqual(sum(request.method == "PUT" and request.status == 201 for request in second.journal),
-                           len(stage.image.blobs))
-
-
-def foreign_layer(stage):
-    second = stage.second_origin(challenge="basic")
-    stage.give(images.with_foreign_layer(url=f"{second.url}/layer"))
-
-
-def link_elsewhere(stage, kind):
-    second = stage.second_origin()
-    link = {"second": f"<{second.url}/v2/app/tags/list?last=x>; rel=\"next\"",
-            "itself": "</v2/app/tags/list>; rel=\"next\""}[kind]
-    stage.source.rule("GET", stage.tags_list, faults.SetHeader(Link=link))
-
-
-def two_accounts(stage):
-    reader = Account("reader")
-    stage.destination.more_accounts.append(reader)
-    within_one(stage, None)
-    password = stage.case.directory / "reader-password"
-    password.write_text(reader.password)
-    stage.secret_files.append(password)
-    stage.options += ["--src-username", reader.user, "--src-password-file", password]
-
-
-def nothing_mounted(stage, _):
-    mounts = [request.target for request in stage.destination.requests("POST", stage.uploads)
-              if request.argument("from") == "donor"]
-    stage.case.assertEqual(mounts, [])
 
 
 # --- S9 to S14: what is believed
@@ -119,13 +29,24 @@ def pinned(stage):
     stage.source.rule("GET|HEAD", path, faults.SetHeader(Docker_Content_Digest=stage.image.digest))
 
 
-def served(stage, document):
+def served(stage, document, content_type=images.OCI_MANIFEST):
     body = document if isinstance(document, bytes) else images.to_json(document)
-    stage.source.rule("GET|HEAD", stage.tag, faults.json_answer(body, content_type=images.OCI_MANIFEST))
+    stage.source.rule("GET|HEAD", stage.tag, faults.json_answer(body, content_type=content_type))
 
 
-def with_digest(digest):
-    return {**MANIFEST, "layers": [{**LAYER, "digest": digest}]}
+def with_digest(digest, place="layers"):
+    """A document that has `digest` there."""
+    bad = {**LAYER, "digest": digest}
+    if place == "manifests":
+        child = {**bad, "mediaType": images.OCI_MANIFEST}
+        return {"schemaVersion": 2, "mediaType": images.OCI_INDEX, "manifests": [child]}
+    return {**MANIFEST, place: {"layers": [bad], "config": {**CONFIG, "digest": digest},
+                                "subject": {**bad, "mediaType": images.OCI_MANIFEST}}[place]}
+
+
+def digests(stage, digest, place):
+    document = with_digest(digest, place)
+    served(stage, images.to_json(document), document["mediaType"])
 
 
 def digest_headers(stage, value):
@@ -140,12 +61,21 @@ def type_flips(stage):
     stage.source.rule("GET", stage.tag, faults.SetHeader(Content_Type=images.OCI_MANIFEST))
 
 
-def endless_of(status):
+def endless_of(status, **headers):
+    more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+
     def pieces(_):
-        yield f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+        yield f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n{more}Transfer-Encoding: chunked\r\n\r\n".encode()
         while True:
             yield b"10000\r\n" + b"[" * 0x10000 + b"\r\n"
     return faults.Raw(pieces)
+
+
+def declared(_):
+    """As long as a size can be: nobody may make room for what is only announced."""
+    yield f"HTTP/1.1 200 OK\r\nContent-Type: {images.OCI_MANIFEST}\r\nContent-Length: {HUGE}\r\n\r\n".encode()
+    while True:
+        yield b"[" * 0x10000
 
 
 def endless_headers(_):
@@ -156,7 +86,57 @@ def endless_headers(_):
 
 def endless_answer(stage, side, method, path, fault):
     stage.source.login = stage.destination.login = "bearer"
-    getattr(stage, side).rule(method, path if path.startswith("^") else getattr(stage, path), fault)
+    stage.endless = (getattr(stage, side), method, path if path.startswith("^") else getattr(stage, path))
+    stage.endless[0].rule(*stage.endless[1:], fault)
+
+
+def in_chunks(stage, *answer):
+    stage.options += ["--chunk-size", "128KiB"]
+    stage.give(new_image(stage.LARGE))
+    endless_answer(stage, *answer)
+
+
+def cancelled(stage, *answer):
+    """What a cancelled upload asks the destination."""
+    stage.source.rule("GET", stage.blob, faults.Flip())
+    endless_answer(stage, *answer)
+
+
+def cancelled_all_the_same(stage, result):
+    left_early(stage, result)
+    cancel_was_sent(stage, result)
+
+
+def endless_redirect(stage):
+    def pieces(request):
+        return endless_of(307, Location=stage.second.location(request)).pieces(request)
+    endless_answer(stage, "source", "GET", "blob", faults.Raw(pieces))
+
+
+def with_referrers(stage, *answer):
+    stage.options.append("--referrers")
+    endless_answer(stage, *answer)
+
+
+def left_early(stage, _):
+    """It was sent, and left before long; what was under way by then is buffers of the kernel."""
+    registry, method, path = stage.endless
+    sent = [request.body_sent for request in registry.requests(method, path)]
+    stage.case.assertGreater(max(sent), 0)
+    stage.case.assertLess(max(sent), 48 << 20)
+
+
+def huge(place):
+    """A descriptor whose size is as large as a size can be."""
+    image = images.single("huge", layers=1)
+    if place == "manifests":
+        image = images.index_of([image], platforms=["linux/amd64"])
+    document = image.document
+    (document[place] if place == "config" else document[place][0])["size"] = HUGE
+    media_type = document["mediaType"]
+    del image.manifests[image.digest]
+    image.add_manifest(media_type, document)
+    return image
 
 
 def bomb():
@@ -171,12 +151,45 @@ def bomb():
     return image
 
 
+def not_gzip():
+    """A layer that can't be unpacked; nobody asked to."""
+    image = images.single("not gzip", layers=1)
+    document = {**image.document, "layers": [image.add_blob(images.OCI_LAYER, b"\x1f\x8b" + bytes(5000))]}
+    image.manifests.clear()
+    image.add_manifest(images.OCI_MANIFEST, document)
+    return image
+
+
+def unpacked(stage):
+    """--recompress has to unpack a layer, and holds no more of it than a run may have."""
+    image = images.single("zeros", layers=1)
+    data = bytes(128 << 20)
+    config = json.loads(image.blobs[image.document["config"]["digest"]])
+    config["rootfs"]["diff_ids"] = [images.digest_of(data)]
+    document = {**image.document, "config": image.add_blob(images.OCI_CONFIG, images.to_json(config)),
+                "layers": [image.add_blob(images.OCI_LAYER, images.gzip(data))]}
+    image.manifests.clear()
+    image.add_manifest(images.OCI_MANIFEST, document)
+    stage.give(image)
+    result = stage.run(("--recompress", "zstd"))
+    stage.case.assertEqual(result.exit_code, 0, result)
+    _, manifest = stage.destination.manifest("app", "v1")
+    layer, = json.loads(manifest)["layers"]
+    stage.case.assertTrue(recompress.unpack(layer, stage.destination.blob("app", layer["digest"])) == data)
+    stage.case.assertTrue(layer["mediaType"].endswith("zstd"))
+    stage.judge.whole()
+    stage.judge.bounds(result)
+    stage.judge.secrets(result)
+    stage.judge.sessions()
+    stage.case.check_run(result)
+
+
 def deep(stage, where):
     body = b"[" * 100_000
     if where == "manifest":
         served(stage, body)
     elif where == "error":
-        stage.source.rule("GET|HEAD", stage.tag, faults.Answer(404, body))
+        stage.source.rule("GET", stage.tag, faults.Answer(404, body))
     else:
         stage.source.login = "bearer"
         stage.source.rule("GET", "^/token", faults.Answer(200, body))
@@ -203,22 +216,31 @@ def swapped(stage):
     stage.heal_source = lambda: images.write_layout(image, layout, "v1")
 
 
+BAD_TAGS = ["../x", "a/b", "nul\0", "-x", "\x1b[31mred", "x" * 129, "bidi\u202e"]
+SHOWN = {"nul\0": r"nul\x00", "\x1b[31mred": r"\x1b[31mred", "bidi\u202e": r"bidi\u{202e}"}
+GOOD_PATHS = r"/v2/(_catalog|(app|other)/(tags/list|manifests/(v1|sha256:[0-9a-f]{64})|blobs/(sha256:[0-9a-f]{64}|uploads/[0-9a-f]*)))?"
+
+
 def bad_tags(stage):
-    names = ["v1", "../x", "a/b", "nul\0", "-x", "\x1b[31mred", "x" * 129, "bidi\u202e"]
-    body = json.dumps({"name": "app", "tags": names}).encode()
+    body = json.dumps({"name": "app", "tags": ["v1", *BAD_TAGS]}).encode()
     stage.source.rule("GET", stage.tags_list, faults.json_answer(body))
 
 
-def only_good_tags(stage, _):
-    asked = [request.target for request in stage.source.requests("GET|HEAD", stage.manifests)]
-    stage.case.assertFalse([target for target in asked if "x" * 129 in target or "red" in target or "nul" in target], asked)
+def only_good_tags(stage, result):
+    """Each of the others is named, in a form that does no harm, and none has come into a request."""
+    for tag in BAD_TAGS:
+        shown = SHOWN.get(tag, tag)
+        stage.case.assertRegex(result.stderr, rf'"{re.escape(shown[:100])}[^\n"]*" is passed over', result)
+    for registry in (stage.source, stage.destination):
+        for request in registry.journal:
+            stage.case.assertRegex(request.path, rf"^{GOOD_PATHS}$")
 
 
 def escapes(stage, where):
     text = "\x1b]0;owned\x07 \u202e \x9b31m\r\n"
     if where == "error":
         body = json.dumps({"errors": [{"code": "DENIED", "message": text}]}).encode()
-        stage.source.rule("GET|HEAD", stage.tag, faults.Answer(403, body))
+        stage.source.rule("GET", stage.tag, faults.Answer(403, body))  # a HEAD would be refused without a body
     elif where == "warning":
         stage.source.rule("GET|HEAD", "/", faults.SetHeader(Warning='299 - "a\x1b[31mb\x9b"'))
     else:
@@ -226,152 +248,57 @@ def escapes(stage, where):
         stage.give(image)
 
 
-# --- S20 to S25: credentials at home, proxies, plain http
+def escaped(stage, result):
+    """Told, in a form that does no harm; that there is no other is judged of every run."""
+    body_came(stage, result)
+    for shown in (r"\x1b]0;owned\x07", r"\u{202e}", r"\x9b31m"):
+        stage.case.assertIn(shown, result.stderr, result)
 
 
-def lookalikes_only(stage):
-    path = stage.program.home / ".docker/config.json"
-    auths = json.loads(path.read_text())["auths"]
-    del auths[stage.source.host]
-    path.write_text(json.dumps({"auths": auths}))
-
-
-def redacted(stage):
-    """Everything that is logged, signed URLs among it, while a helper looks at every command line of the machine."""
-    stage.source.rule("GET", stage.blob, Redirect(stage.second.location))
-    stage.options += ["--log-level", "debug"]
-    helper = stage.case.directory / "bin/docker-credential-looks"
-    helper.parent.mkdir()
-    stage.seen = stage.case.directory / "command-lines"
-    account = stage.source.account
-    helper.write_text(f"#!/bin/sh\ncat >/dev/null\ncat /proc/[0-9]*/cmdline >{stage.seen} 2>/dev/null\n"
-                      f"""printf '{{"Username":"%s","Secret":"%s"}}' '{account.user}' '{account.password}'\n""")
-    helper.chmod(0o755)
-    stage.env["PATH"] = f"{helper.parent}:{os.environ['PATH']}"
-    path = stage.program.home / ".docker/config.json"
-    document = json.loads(path.read_text())
-    del document["auths"][stage.source.host]
-    path.write_text(json.dumps({**document, "credHelpers": {stage.source.host: "looks"}}))
-    stage.secret_files.append(helper)
-
-
-def no_signature(stage, result):
-    stage.case.assertNotIn("s3cret", result.stderr)
-    stage.case.assertIn("signature", result.stderr, "the redirect was logged")
-    stage.case.assertTrue(stage.seen.read_bytes())  # the oracle has looked for canaries in it
-
-
-def readable_by_others(stage):
-    (stage.program.home / ".docker/config.json").chmod(0o644)
-
-
-def told_to_close_it(stage, result):
-    stage.case.assertIn("config.json", result.stderr)
-
-
-class Forwarder:
-    """A proxy for plain http that wants a login."""
-
-    def __init__(self, stage):
-        self.account = Account("proxy")
-        self.behind = {server.host: server for server in (stage.source, stage.destination, stage.second)}
-        self.server = Server(self.handle)
-        self.host = self.server.host
-        stage.case.addCleanup(self.server.stop)
-
-    @property
-    def journal(self):
-        return self.server.journal
-
-    def handle(self, request):
-        if request.headers.get("Proxy-Authorization") != f"Basic {self.account.basic}":
-            request.body()
-            return Response.of(407, Proxy_Authenticate='Basic realm="proxy"')
-        host = request.target.removeprefix("http://").partition("/")[0]
-        request.headers.remove("Proxy-Authorization")  # as a proxy does before it passes a request on
-        request.path = "/" + request.path.removeprefix("http://").partition("/")[2]
-        server = self.behind[host]
-        with server.server.lock:
-            server.journal.append(request)
-        return server._handle(request)
-
-
-def through_a_proxy(stage):
-    proxy = Forwarder(stage)
-    stage.source.rule("GET", stage.blob, Redirect(stage.second.location))
-    stage.more_accounts.append(proxy.account)
-    stage.env["http_proxy"] = f"http://{proxy.account.user}:{proxy.account.password}@{proxy.host}"
-    for server in (stage.source, stage.destination):
-        stage.options += ["--plain-http", server.host]
-    stage.proxy = proxy
-
-
-def all_came_through_it(stage, _):
-    behind = len(stage.source.journal) + len(stage.destination.journal) + len(stage.second.journal)
-    stage.case.assertGreaterEqual(len(stage.proxy.journal), behind)
-
-
-def nothing_before_http_is_known(stage, _):
-    """https is tried first; the first request over http carries no login yet."""
-    for registry in (stage.source, stage.destination):
-        stage.case.assertTrue(registry.server.not_http[0].startswith(b"\x16\x03"))
-        stage.case.assertNotIn("Authorization", registry.journal[0].headers)
-
-
-WAYS = ("port", "host", "scheme", "ABB", "ABA")
 BAD_DIGESTS = {
     "climbs": "sha256:../../etc/passwd", "upper_case": LAYER["digest"].upper(), "short": "sha256:abc", "md5": "md5:" + "0" * 32,
     "empty": "", "long": LAYER["digest"] + "0", "no_algorithm": LAYER["digest"][7:], "space": LAYER["digest"] + " ",
 }
 
 ROWS = [
-    Row("S1", "realm on another host", "AUTH|PROTO", realm_elsewhere, variants={"http": (False,), "https": (True,)},
-        check=second_is_not_asked, host_wide=True),
-    Row("S2", "realm over http, or with a bad certificate", "TLS", realm_worse, variants={"http": (False,), "expired": (True,)},
-        expects={"http": "PROTO"}, check=second_is_not_asked, host_wide=True),
-    Row("S3", "realm that redirects to a local address", "PROTO", realm_redirects, variants=named("127.0.0.1", "127.0.0.2"),
-        check=second_is_not_asked, host_wide=True),
-    Row("S3", "redirect to a local address", "PROTO", to_local, variants=named(
-        "http://127.0.0.2:1/x", "http://169.254.169.254/latest/meta-data", "http://[::1]:1/", "http://0.0.0.0:1/",
-        "http://[::ffff:127.0.0.2]:1/", "http://2130706434:1/", "http://100.100.100.200/")),
-    Row("S4", "redirect to another origin", "NEW", redirected, check=second_served, variants={
-        f"{login}_{way}": (login, way, "bearer") for login in ("basic", "bearer") for way in WAYS},
-        whole={f"{login}_{way}_open": (login, way, "none") for login in ("basic", "bearer") for way in WAYS}),
-    Row("S4", "redirect to an origin that wants a password", "AUTH", redirected, variants={
-        f"{login}_{way}": (login, way, "basic") for login in ("basic", "bearer") for way in ("port", "host", "scheme")}),
-    Row("S5", "upload Location on another host", "NEW", location_elsewhere, variants=named("second"),
-        check=bodies_came_elsewhere),
-    Row("S5", "upload Location at a worse place", "PROTO", location_elsewhere, variants=named("local", "downgrade"),
-        expects={"downgrade": "TLS"}, check=second_is_not_asked, sessions_stay=True),
-    Row("S6", "foreign layer's urls", "NEW", foreign_layer, check=second_is_not_asked),
-    Row("S7", "pages on another host, pages without end", "PROTO", link_elsewhere, commands=(TREE,), check=second_is_not_asked,
-        variants=named("second", "itself")),
-    Row("S8", "no mount across accounts", "NEW", two_accounts, commands=(COPY,), check=nothing_mounted),
     Row("S9", "other bytes under a pinned digest", "INTEG", pinned, commands=(COPY,)),
-    Row("S10", "digests in a manifest that are none", "PROTO", lambda stage, digest: served(stage, with_digest(digest)),
-        variants={name: (digest,) for name, digest in BAD_DIGESTS.items()}),
+    Row("S10", "digests in a manifest that are none", "PROTO", digests, variants={
+        **{f"{name}_layers": (digest, "layers") for name, digest in BAD_DIGESTS.items()},
+        **{f"climbs_{place}": (BAD_DIGESTS["climbs"], place) for place in ("config", "manifests", "subject")}},
+        whole={f"{name}_{place}": (digest, place) for name, digest in BAD_DIGESTS.items() if name != "climbs"
+               for place in ("config", "manifests", "subject")}),
     Row("S10", "digests in headers that are none", "NEW", digest_headers, variants={
         name: (digest,) for name, digest in BAD_DIGESTS.items() if name != "space"}),
     Row("S11", "manifests that could be either kind", "PROTO", served, variants={
         "both": ({**MANIFEST, "manifests": []},), "another_type": ({**MANIFEST, "mediaType": images.OCI_INDEX},),
         "duplicate_key": (images.to_json(MANIFEST).replace(b'"layers":', b'"layers":[],"layers":'),)}),
     Row("S11", "the type flips between two requests", "PROTO", type_flips),
-    Row("S12", "bodies without end", "PROTO", endless_answer, host_wide=True, max_requests=400, sessions_stay=True, variants={
-        "manifest": ("source", "GET", "tag", endless_of(200)), "error": ("source", "GET|HEAD", "tag", endless_of(404)),
-        "token": ("source", "GET", "^/token", endless_of(200)), "post": ("destination", "POST", "uploads", endless_of(202)),
-        "put": ("destination", "PUT", "tag", endless_of(201)), "headers": ("source", "GET|HEAD", "tag", faults.Raw(endless_headers)),
+    Row("S12", "bodies without end", "PROTO", endless_answer, host_wide=True, check=left_early, variants={
+        "manifest": ("source", "GET", "tag", endless_of(200)), "error": ("source", "GET", "tag", endless_of(404)),
+        "token": ("source", "GET", "^/token", endless_of(200)), "put": ("destination", "PUT", "tag", endless_of(201)),
+        "headers": ("source", "GET|HEAD", "tag", faults.Raw(endless_headers)),
+        "declared": ("source", "GET", "tag", faults.Raw(declared)),
         "blob": ("source", "GET", "blob", faults.Raw(endless))}, expects={"blob": "INTEG", "error": "NF"}),
-    Row("S12", "lists without end", "PROTO", endless_answer, commands=(TREE,), host_wide=True, variants={
+    Row("S12", "bodies without end, of answers about an upload", "PROTO", endless_answer, host_wide=True, sessions_stay=True,
+        check=left_early, variants={
+            "post": ("destination", "POST", "uploads", endless_of(202)), "put": ("destination", "PUT", "uploads", endless_of(201))}),
+    Row("S12", "a body without end behind a chunk", "PROTO", in_chunks, host_wide=True, sessions_stay=True, check=left_early,
+        variants={"": ("destination", "PATCH", "uploads", endless_of(202))}),
+    Row("S12", "a body without end where a cancelled upload's status is asked for", "INTEG", cancelled, sessions_stay=True,
+        check=cancelled_all_the_same, variants={"": ("destination", "GET", "uploads", endless_of(200))}),
+    Row("S12", "a redirect with a body without end", "NEW", endless_redirect, check=left_early),
+    Row("S12", "referrers without end", "PROTO", with_referrers, host_wide=True, check=left_early, variants={
+        "": ("source", "GET", "^/v2/app/referrers/", endless_of(200))}),
+    Row("S12", "lists without end", "PROTO", endless_answer, commands=(TREE,), host_wide=True, check=left_early, variants={
         "tags": ("source", "GET", "tags_list", endless_of(200)), "catalog": ("source", "GET", "^/v2/_catalog", endless_of(200))}),
-    Row("S13", "gzip in gzip, five times", "NEW", lambda stage: stage.give(bomb())),
-    Row("S14", "100,000 brackets", "PROTO", deep, host_wide=True, variants=named("manifest", "error", "token"),
-        expects={"error": "NF"}),
-    Row("S16", "the source's file changes while it is read", "NEW|INTEG|LOCAL", swapped, commands=(COPY,)),
+    Row("S12", "a size of 2^62", "INTEG", lambda stage, place: stage.spoil(huge(place)), variants=named("config", "layers", "manifests")),
+    Row("S13", "layers that nobody asked to unpack", "NEW", lambda stage, make: stage.give(make()), variants={
+        "five_times_gzip": (bomb,), "no_gzip": (not_gzip,)}),
+    Row("S13", "a layer that unpacks to twice the memory that a run may have", "NEW", play=unpacked, commands=(COPY,)),
+    Row("S14", "100,000 brackets", "PROTO", deep, host_wide=True, variants=named("manifest", "token")),
+    Row("S14", "100,000 brackets in an error", "NF", deep, host_wide=True, check=body_came, variants={"": ("error",)}),
+    Row("S16", "the source's file changes while it is read", "INTEG", swapped, commands=(COPY,)),
     Row("S18", "tags that are none", "NEW", bad_tags, commands=(TREE,), check=only_good_tags),
-    Row("S19", "terminal escapes", "NEW", escapes, variants=named("error", "warning", "annotation"), expects={"error": "DENY"}),
-    Row("S20", "logins of hosts that look alike", "AUTH", lookalikes_only, host_wide=True),
-    Row("S22", "secrets in logs and command lines", "NEW", redacted, check=no_signature),
-    Row("S23", "credential file that others can read", "NEW", readable_by_others, check=told_to_close_it),
-    Row("S24", "a proxy's login goes to the proxy alone", "NEW", through_a_proxy, check=all_came_through_it, max_requests=300),
-    Row("S25", "https first, and no login before http is known", "NEW", lambda stage: None, check=nothing_before_http_is_known),
+    Row("S19", "terminal escapes", "NEW", escapes, variants=named("warning", "annotation")),
+    Row("S19", "terminal escapes in an error", "DENY", escapes, check=escaped, variants={"": ("error",)}),
 ]

@@ -10,6 +10,8 @@ from support import oracle
 
 # Peak resident size of a run with images of this size, whatever the remote sends.
 MAX_RSS_KIB = int(os.environ.get("FREIGHTLINER_HOSTILE_RSS_MIB", "64")) * 1024
+# How much longer a run may take under a sanitizer.
+SANITIZED = 5
 
 
 class Judge:
@@ -47,7 +49,13 @@ class Judge:
                      if entry["source_repository"] == BYSTANDER}
         if not self.row.host_wide:
             self.case.assertEqual(bystander, {(TAG, True)}, f"what has no fault arrives\n{result}")
+            self._bystander_arrived(result)
         return found
+
+    def _bystander_arrived(self, result):
+        """By what the destination has, whatever the report says; that it is whole is seen with all other tags."""
+        tags = self.stage.destination.repository(BYSTANDER).tags
+        self.case.assertEqual(tags, {TAG: self.stage.bystander.digest}, result)
 
     def after(self, result, outcome):
         """Everything but the class."""
@@ -73,6 +81,11 @@ class Judge:
     def bounds(self, result):
         self.case.assertLessEqual(result.requests, self.row.max_requests, result)
         self.case.assertLessEqual(result.peak_rss_kib, MAX_RSS_KIB, result)
+        self.case.assertLessEqual(result.seconds, self.seconds(self.row.max_seconds), result)
+
+    def seconds(self, limit):
+        """A limit of time, as it is for this build of the program."""
+        return limit * (SANITIZED if self.case.is_sanitized() else 1)
 
     def sessions(self):
         if not self.row.sessions_stay:
@@ -121,4 +134,6 @@ class Judge:
         result = self.stage.run()
         self.case.assertEqual(result.exit_code, 0, result)
         self.after(result, "NEW")
+        if self.stage.command == TREE:
+            self._bystander_arrived(result)
         return result

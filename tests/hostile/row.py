@@ -44,12 +44,13 @@ class Row:
     whole: dict = field(default_factory=dict)
     expects: dict = field(default_factory=dict)
     recovers: bool = False
-    check: object = None  # check(stage, result) after the run with the fault, where it ended as `expect` says
+    check: object = None  # check(stage, result) after each run with the fault, but not after one that has recovered
     host_wide: bool = False
     sessions_stay: bool = False  # the registry refuses to end them
     tag_is_its_own: bool = False  # the registry itself puts something else under the tag
     play: object = None
     max_requests: int = 150
+    max_seconds: float = 30  # of each run; most take a tenth of a second, but machines are busy
 
     @property
     def key(self):

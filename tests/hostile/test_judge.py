@@ -1,5 +1,6 @@
 """The oracle can fail: a good run is tampered with in each way that it has to notice."""
 
+import dataclasses
 import json
 import pathlib
 import sys
@@ -90,24 +91,66 @@ class Tampered(Case):
         self.result.requests, self.result.peak_rss_kib = 1, MAX_RSS_KIB + 1
         self.notices()
 
+    def test_a_run_that_takes_too_long(self):
+        self.result.seconds = self.judge.seconds(self.row.max_seconds) + 1
+        self.notices()
+
+    def test_what_a_terminal_would_obey(self):
+        for text in ("\x1b[31m", "\x7f", "\x9b31m", "\u202e", "\u2066"):
+            for stream in ("stdout", "stderr"):
+                with self.subTest(text=text, stream=stream):
+                    result = dataclasses.replace(self.result, **{stream: f"from afar: {text}"})
+                    with self.assertRaises(AssertionError):
+                        self.check_run(result)
+
     def test_a_second_run_that_writes(self):
         self.stage.options += ["--overwrite", "always"]
         with self.assertRaises(AssertionError):
             self.judge.converges("NEW")
 
-    def test_a_tree_whose_other_image_did_not_arrive(self):
-        stage = types.SimpleNamespace(command=TREE)
-        entries = [{"source_repository": name, "tag": "v1", "outcome": outcome, "error_class": error_class}
-                   for name, outcome, error_class in (("app", "failed", "temporary"), ("other", "failed", "temporary"))]
-        result = types.SimpleNamespace(exit_code=3, stdout=json.dumps({"references": entries}))
-        judge = Judge(self, stage, self.row)
+
+class TamperedTree(Case):
+    """A tree whose one image failed; the other one must have arrived."""
+
+    row = Row(1, "a good run", "NEW", setup=lambda stage: None)
+
+    def setUp(self):
+        super().setUp()
+        self.stage = Stage(self, TREE)
+        self.judge = Judge(self, self.stage, self.row)
+        self.result = self.stage.run()
+
+    def reported(self, **classes):
+        """The result of a run that reports these errors, by repository."""
+        entries = [{"source_repository": name, "tag": "v1", "outcome": "failed" if classes.get(name) else "copied",
+                    "error_class": classes.get(name)} for name in ("app", "other")]
+        return types.SimpleNamespace(exit_code=3, stdout=json.dumps({"references": entries}))
+
+    def test_the_report_says_so(self):
         with self.assertRaises(AssertionError):
-            judge.outcome(result, "TEMP")
-        entries[1] |= {"outcome": "copied", "error_class": None}
-        result.stdout = json.dumps({"references": entries})
-        self.assertEqual(judge.outcome(result, "TEMP"), "TEMP")
+            self.judge.outcome(self.reported(app="temporary", other="temporary"), "TEMP")
+        result = self.reported(app="temporary")
+        self.assertEqual(self.judge.outcome(result, "TEMP"), "TEMP")
         with self.assertRaises(AssertionError):
-            judge.outcome(result, "INTEG")
+            self.judge.outcome(result, "INTEG")
+
+    def test_the_destination_says_so(self):
+        """And the report lies."""
+        self.assertEqual(self.judge.outcome(self.result, "NEW"), "NEW")
+        other = self.stage.destination.repository("other")
+        for tags in ({}, {"v1": self.stage.old.digest}, {**other.tags, "v2": self.stage.old.digest}):
+            with self.subTest(tags=tags):
+                other.tags = tags
+                with self.assertRaises(AssertionError):
+                    self.judge.outcome(self.result, "NEW")
+                with self.assertRaises(AssertionError):
+                    self.judge.outcome(self.reported(app="temporary"), "TEMP")
+
+    def test_a_rerun_does_not_bring_it(self):
+        self.stage.options += ["--repo", "app"]
+        del self.stage.destination.repository("other").tags["v1"]
+        with self.assertRaises(AssertionError):
+            self.judge.converges("NEW")
 
 
 if __name__ == "__main__":

@@ -176,11 +176,10 @@ class Served(Case):
                 self.refused(INTEGRITY, words=document["layers"][1]["digest"])
 
     def test_terminal_escapes_in_remote_text(self):
+        """check_run() looks for them as they are; here they are found in a form that does no harm."""
         body = json.dumps({"errors": [{"code": "DENIED", "message": "\x1b]0;owned\x07 \u202e no \x9b31m"}]}).encode()
-        self.source.rule("GET|HEAD", ANY_MANIFEST, faults.json_answer(body, code=403))
-        result = self.refused(8)
-        self.assertNotIn("\u202e", result.stderr)
-        self.assertNotIn("\x9b", result.stderr)
+        self.source.rule("GET", ANY_MANIFEST, faults.json_answer(body, code=403))  # a HEAD would be refused without a body
+        self.refused(8, words=(r"\x1b]0;owned\x07", r"\u{202e}", r"\x9b31m"))
 
     def test_denied_and_odd_answers(self):
         for status, codes in ((403, 8), (404, 5), (400, (8, 9)), (418, 9), (501, 9), (401, 4)):

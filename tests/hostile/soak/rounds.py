@@ -14,12 +14,12 @@ from stage import Stage
 from support import oracle, process
 from support.recompress import RecompressCase
 
-ROW = Row(0, "a round of a soak", "NEW", max_requests=3000)
+TIME = 600  # seconds for a run: a hundred hangs, some of which cost five stalls
+ROW = Row(0, "a round of a soak", "NEW", max_requests=3000, max_seconds=TIME)
 BATCH = "copy --batch"
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 # 1 s would be short for a machine that is busy.
 STALL = ("--stall-timeout", "2s")
-TIME = 600  # seconds for a run: a hundred hangs, some of which cost five stalls
 
 
 class SoakStage(Stage):

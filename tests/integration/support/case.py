@@ -1,5 +1,6 @@
 """What every test of the program has: a temporary directory, a runner, servers that end with the test."""
 
+import functools
 import json
 import pathlib
 import re
@@ -15,7 +16,13 @@ from .token_server import TokenServer
 # The documented exit codes.
 OK, INTERNAL, USAGE, PARTIAL, AUTHENTICATION, NOT_FOUND, TEMPORARY, INTEGRITY, DENIED, PROTOCOL, TLS, LOCAL = range(12)
 ALERT = 15
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+# C0 and C1 but tab and line feed, and what turns the direction of text (Unicode 15, UAX #9).
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
+
+
+@functools.cache
+def libraries(program):
+    return process.run_tool("ldd", program, check=False).stdout.decode()  # a static program has none
 
 
 class Case(unittest.TestCase):
@@ -88,7 +95,10 @@ class Case(unittest.TestCase):
 
     def has_sanitizer(self, name):
         """`name`: asan or tsan. A sanitizer has memory, threads and calls of its own."""
-        return f"lib{name}." in process.run_tool("ldd", self.program.binary).stdout.decode()
+        return f"lib{name}." in libraries(self.program.binary)
+
+    def is_sanitized(self):
+        return self.has_sanitizer("asan") or self.has_sanitizer("tsan")
 
     # --- judgements
 
