@@ -4,7 +4,7 @@ import unittest
 
 from support import faults, images
 from support.case import PARTIAL
-from support.tree import by_reference, fill, outcomes, small
+from support.tree import by_reference, fill, outcomes, small, tags_of
 from test_prune import PruneCase, first_child, name_of
 
 
@@ -123,6 +123,77 @@ class Arrived(PruneCase):
         fill(destination, {("app", signature): small("sig"), ("app", "keep"): keep})
         self.replicate(source, destination, *self.ALL)
         self.assert_images(destination, {"v1": image, "keep": keep, signature: small("sig")})
+
+
+class SourceInDestination(PruneCase):
+    """Nothing of the source is extra at a destination that it is a part of."""
+
+    def source_at(self, prefix):
+        registry = self.scripted()
+        fill(registry, {(f"{prefix}/{name}", f"v{tag}"): small(f"{name} {tag}") for name in ("app", "web") for tag in range(3)})
+        return registry
+
+    def assert_both(self, registry, source, destination=""):
+        wanted = {f"{prefix}{name}:v{tag}" for prefix in (f"{source}/", destination) for name in ("app", "web") for tag in range(3)}
+        self.assertEqual({f"{name}:{tag}" for name, tag in tags_of(registry)}, wanted)
+        self.assert_every_tag_is_whole(registry)
+
+    def test_in_one_registry(self):
+        for source, destination in (("team", ""), ("mirror/team", "mirror")):
+            with self.subTest(source=source, destination=destination):
+                registry = self.source_at(source)
+                places = f"{registry.host}/{source}", f"{registry.host}/{destination}"
+                for _ in range(2):
+                    report = self.replicate(*places, *self.ALL)
+                    self.assertEqual(report["totals"]["deleted"], 0)
+                self.assert_both(registry, source, destination and f"{destination}/")
+                self.assertEqual(self.deletes(registry), [])
+                self.assertEqual(self.program.run(*self.arguments(*places, command="check")).exit_code, 0)
+
+    def test_what_is_extra_beside_it_goes(self):
+        registry = self.source_at("team")
+        fill(registry, {("teams", "v1"): small("gone"), ("app", "old"): small("old")})
+        report = self.replicate(f"{registry.host}/team", registry, *self.ALL)
+        self.assertEqual({name for name, outcome in outcomes(report).items() if outcome == "deleted"}, {"teams:v1", "team/app:old"})
+        self.assert_both(registry, "team")
+
+    def test_equal_names_of_a_registry(self):
+        """In a file for sync, too."""
+        registry = self.source_at("team")
+        path = self.directory / "sync.yaml"
+        path.write_text(
+            f"defaults: {{lock: {self.lock}, progress: none, delete-extra: true, max-deletes: 100%}}\n"
+            f"jobs: [{{name: up, source: 'docker://LocalHost:{registry.port}/team/', destination: 'localhost:{registry.port}'}}]\n")
+        self.succeed("sync", "--config", path)
+        self.assert_both(registry, "team")
+
+    def test_a_repository_that_is_copied_over_another_of_the_source(self):
+        registry = self.source_at("team")
+        fill(registry, {("team/team/app", "inner"): small("inner")})
+        self.replicate(f"{registry.host}/team", registry, *self.ALL)
+        self.assertEqual({tag for name, tag in tags_of(registry) if name == "team/app"}, {"v0", "v1", "v2", "inner"})
+        self.assertEqual(self.deletes(registry), [])
+
+    def test_a_repository_that_is_its_own_copy(self):
+        """With --map both sides may be the same place: what is not renamed stays as it is, what is renamed has a copy."""
+        registry = self.source_at("team")
+        fill(registry, {("own", "v1"): small(1), ("own", "v2"): small(2), ("mirror/app", "old"): small("old")})
+        report = self.replicate(registry, registry, *self.ALL, "--map", "team/*=mirror/*", "--exclude-repo", "mirror/*", "--latest", "1")
+        self.assertEqual({name for name, outcome in outcomes(report).items() if outcome == "deleted"}, {"team/app:old"})
+        self.assertEqual({tag for name, tag in tags_of(registry) if name == "own"}, {"v1", "v2"})
+
+    def test_in_one_tree_of_layouts(self):
+        registry = self.source_at("team")
+        top = self.directory / "tree"
+        (top / "mirror").mkdir(parents=True)
+        (self.directory / "link").symlink_to(top)
+        for source, destination in ((top / "mirror/team", top / "mirror"), (self.directory / "link/mirror/team", top)):
+            with self.subTest(source=source, destination=destination):
+                self.replicate(f"{registry.host}/team", f"oci-tree:{source}")
+                before = {name: (source / name / "index.json").read_bytes() for name in ("app", "web")}
+                report = self.replicate(f"oci-tree:{source}", f"oci-tree:{destination}", *self.ALL)
+                self.assertEqual({name: (source / name / "index.json").read_bytes() for name in before}, before)
+                self.assertNotIn("mirror/team", str([name for name, outcome in outcomes(report).items() if outcome == "deleted"]))
 
 
 if __name__ == "__main__":
