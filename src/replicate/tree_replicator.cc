@@ -77,8 +77,20 @@ class ReplicationRun {
       const auto listing = std::make_shared<const RepositoryListing>(*std::move(item->listing));
       book_.add_listing(*listing);
       selected_ += listing->selected.size();
-      if (options_.delete_extra && !discovery.overlap.holds(listing->names->destination)) pruner_.add(*listing);
+      if (options_.delete_extra) note_extra(*listing, discovery.overlap);
       feed(listing);
+    }
+  }
+
+  void note_extra(const RepositoryListing& listing, const SourceOverlap& overlap) {
+    if (listing.hidden) {
+      services_.log.warn(
+          "{0}: the source's catalog lists it, and its list of tags is not there: it may be empty, or not for us to "
+          "see; "
+          "to delete nothing in it alone, leave it out with --exclude-repo {0}",
+          listing.names->source);
+    } else if (!overlap.holds(listing.names->destination)) {
+      pruner_.add(listing);
     }
   }
 

@@ -3,7 +3,7 @@
 import unittest
 
 from support import faults, images
-from support.case import PARTIAL
+from support.case import NOT_FOUND, PARTIAL
 from support.tree import by_reference, fill, outcomes, small, tags_of
 from test_prune import PruneCase, first_child, name_of
 
@@ -194,6 +194,62 @@ class SourceInDestination(PruneCase):
                 report = self.replicate(f"oci-tree:{source}", f"oci-tree:{destination}", *self.ALL)
                 self.assertEqual({name: (source / name / "index.json").read_bytes() for name in before}, before)
                 self.assertNotIn("mirror/team", str([name for name, outcome in outcomes(report).items() if outcome == "deleted"]))
+
+
+class HiddenLists(PruneCase):
+    """A repository that the source's catalog has, and whose tags it says are not there, is none that has no tags."""
+
+    def setUp(self):
+        super().setUp()
+        self.source, self.destination = self.both({"v1": small(1), "v2": small(2)}, {})
+        for registry in (self.source, self.destination):
+            registry.load(small("other"), "other", "v1")
+        self.destination.load(small("extra"), "other", "old")
+
+    def test_404_deletes_nothing(self):
+        self.source.rule("GET", "/v2/app/tags/list$", faults.status(404))
+        for more in ((), ("--dry-run",)):
+            result = self.replicate_text(self.source, self.destination, *self.ALL, *more)
+            for words in ("app: the source's catalog lists it", "--exclude-repo app", "nothing is deleted"):
+                self.assertIn(words, result.stderr)
+            self.assertRegex(result.stdout, "; 0 (deleted|to delete);")
+        self.assertEqual(self.deletes(self.destination), [])
+        self.assert_tags(self.destination, "v1", "v2")
+        self.assert_tags(self.destination, "v1", "old", repository="other")
+
+    def test_the_others_go_on_without_it(self):
+        self.source.rule("GET", "/v2/app/tags/list$", faults.status(404))
+        self.replicate(self.source, self.destination, *self.ALL, "--exclude-repo", "app")
+        self.assertEqual(self.deletes(self.destination), ["/v2/other/manifests/old"])
+        self.assert_tags(self.destination, "v1", "v2")
+
+    def test_without_deletions_it_has_no_tags(self):
+        self.source.rule("GET", "/v2/app/tags/list$", faults.status(404))
+        result = self.replicate_text(self.source, self.destination)
+        self.assertEqual(result.stderr.strip(), "")
+
+    def test_an_empty_list_is_one(self):
+        for tags in (b"null", b"[]"):
+            with self.subTest(tags=tags):
+                self.source.rules.clear()
+                self.destination.load(small(1), "app", "v1")
+                self.source.rule("GET", "/v2/app/tags/list$", faults.json_answer(b'{"name":"app","tags":%s}' % tags))
+                self.replicate(self.source, self.destination, *self.ALL)
+                self.assert_tags(self.destination)
+
+    def test_a_layout_that_has_lost_its_index(self):
+        top = self.directory / "tree"
+        self.replicate(self.source, f"oci-tree:{top}")
+        (top / "app/index.json").unlink()
+        result = self.replicate_text(f"oci-tree:{top}", self.destination, *self.ALL)
+        self.assertIn("app: the source's catalog lists it", result.stderr)
+        self.assertEqual(self.deletes(self.destination), [])
+
+    def test_a_tree_that_is_missing(self):
+        """Or a part of it that was named as a whole."""
+        for missing in (self.directory / "tree", self.directory / "tree/team"):
+            self.refuse_tree(NOT_FOUND, f"oci-tree:{missing}", self.destination, *self.ALL, words=("no directory",))
+        self.assertEqual(self.destination.requests("DELETE"), [])
 
 
 if __name__ == "__main__":
