@@ -29,13 +29,6 @@ Result<transport::TreeName> parse_side(const std::string& text, std::string_view
   return name;
 }
 
-bool is_inside(const std::filesystem::path& inner, const std::filesystem::path& outer) {
-  std::error_code error;
-  const auto below = std::filesystem::weakly_canonical(inner, error)
-                         .lexically_relative(std::filesystem::weakly_canonical(outer, error));
-  return !error && !below.empty() && *below.begin() != "..";
-}
-
 Status parse_operands(const TreeRequestInput& input, TreeRequest& request) {
   if (input.operands.size() != 2) {
     return fail(
@@ -45,12 +38,12 @@ Status parse_operands(const TreeRequestInput& input, TreeRequest& request) {
   }
   FL_TRY(request.source, parse_side(input.operands[0], "SRC"));
   FL_TRY(request.destination, parse_side(input.operands[1], "DST"));
-  if (request.source.to_string() == request.destination.to_string() && !input.settings.has("map")) {
+  const std::optional<std::string> inside = request.destination.place_in(request.source);
+  if (inside == request.source.prefix && !input.settings.has("map")) {
     return fail(ErrorCode::kUsage,
                 fmt::format("SRC and DST are the same place, {}", printable(input.operands[0], 256)));
   }
-  if (!request.source.is_registry() && !request.destination.is_registry() &&
-      is_inside(request.destination.directory, request.source.directory)) {
+  if (inside && !request.source.is_registry()) {
     return fail(ErrorCode::kUsage, fmt::format("DST, {}, is a directory inside SRC: the next run would copy the copies",
                                                printable(request.destination.directory.string(), 4096)));
   }

@@ -67,23 +67,37 @@ Result<std::vector<std::string>> find_names(http::Caller& caller, ImageTree& sou
   return std::vector<std::string>{source.name().prefix};
 }
 
-bool holds_destination(const TreePair& trees) {
+/// Where a tree lies in another, if it is not the whole of it.
+std::optional<std::string> strictly_in(const TreeName& inner, const TreeName& outer) {
+  std::optional<std::string> place = inner.place_in(outer);
+  return place == outer.prefix ? std::nullopt : place;
+}
+
+SourceOverlap find_overlap(const TreePair& trees, const std::vector<RepositoryPair>& pairs) {
   const TreeName& from = trees.source.name();
   const TreeName& to = trees.destination.name();
-  return from.is_registry() && from.registry == to.registry && from.prefix != to.prefix &&
-         is_below(to.prefix, from.prefix);
+  SourceOverlap overlap{.prefix = strictly_in(from, to), .repositories = {}};
+  // A directory inside the source's is refused before any run.
+  if (to.is_registry() && to.place_in(from)) {
+    for (const RepositoryPair& pair : pairs) overlap.repositories.insert(pair.source);
+  }
+  return overlap;
 }
 
 }  // namespace
+
+bool SourceOverlap::holds(const std::string& repository) const {
+  return repositories.contains(repository) || (prefix && is_below(repository, *prefix));
+}
 
 Result<Discovery> discover(const TreeServices& services, http::Caller& caller, const TreePair& trees,
                            const TreeSelection& selection) {
   Discovery discovery;
   FL_TRY(std::vector<std::string> names, find_names(caller, trees.source, selection, discovery.explicitly));
-  if (!discovery.explicitly && holds_destination(trees)) {
-    const std::string& own = trees.destination.name().prefix;
-    const auto passed = std::erase_if(names, [&](const std::string& name) { return is_below(name, own); });
-    if (passed > 0) services.log.info("{} repositories below {} belong to the destination: passed over", passed, own);
+  const auto own = strictly_in(trees.destination.name(), trees.source.name());
+  if (!discovery.explicitly && own) {
+    const auto passed = std::erase_if(names, [&](const std::string& name) { return is_below(name, *own); });
+    if (passed > 0) services.log.info("{} repositories below {} belong to the destination: passed over", passed, *own);
   }
   const std::size_t all = names.size();
   std::erase_if(names, [&](const std::string& name) { return !selection.repository_filter.decide(name).selected(); });
@@ -92,6 +106,7 @@ Result<Discovery> discover(const TreeServices& services, http::Caller& caller, c
   for (const RepositoryPair& pair : pairs) {
     discovery.repositories.push_back(std::make_shared<const RepositoryPair>(pair));
   }
+  discovery.overlap = find_overlap(trees, pairs);
   return discovery;
 }
 
@@ -105,9 +120,8 @@ Result<std::vector<std::string>> find_abandoned(http::Caller& caller, ImageTree&
   for (const auto& pair : discovery.repositories) current.insert(pair->destination);
   for (const std::string& name : *listed) {
     const auto origin = selection.map.source_of(name);
-    if (origin && !current.contains(name) && selection.repository_filter.decide(*origin).selected()) {
-      abandoned.push_back(name);
-    }
+    if (!origin || current.contains(name) || discovery.overlap.holds(name)) continue;
+    if (selection.repository_filter.decide(*origin).selected()) abandoned.push_back(name);
   }
   return abandoned;
 }

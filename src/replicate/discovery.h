@@ -1,6 +1,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "freightliner/replicate/tree_replicator.h"
@@ -13,11 +16,21 @@ struct TreePair {
   transport::ImageTree& destination;
 };
 
+/// The repositories of the destination that are the source's own, where both lie in one registry or directory: whatever
+/// is copied over them, nothing of them is extra.
+struct SourceOverlap {
+  std::optional<std::string> prefix;   ///< the source lies there in the destination: all below it
+  std::set<std::string> repositories;  ///< of the run, where the destination lies in the source
+
+  bool holds(const std::string& repository) const;
+};
+
 /// The repositories of a run.
 struct Discovery {
   std::vector<std::shared_ptr<const RepositoryPair>> repositories;
   std::uint64_t skipped = 0;  ///< by the repository filter
   bool explicitly = false;    ///< named by the user, not by a catalog: then one that is missing is an error
+  SourceOverlap overlap;
 };
 
 /// Finds the source's repositories (the user's list, else the catalog, else the prefix itself), filters them and maps
@@ -28,8 +41,8 @@ Result<Discovery> discover(const TreeServices& services, http::Caller& caller, c
                            const TreeSelection& selection);
 
 /// Where deletions are wanted: repositories of the destination that would have come from a source repository which
-/// passes the filter but is not there any more. Empty where that can't be told (explicit lists, renamed repositories,
-/// no catalog).
+/// passes the filter but is not there any more; none of the source's own. Empty where that can't be told (explicit
+/// lists, renamed repositories, no catalog).
 Result<std::vector<std::string>> find_abandoned(http::Caller& caller, transport::ImageTree& destination,
                                                 const TreeSelection& selection, const Discovery& discovery);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <optional>
 #include <set>
 
@@ -18,6 +19,12 @@ std::vector<std::string> sorted_names(const std::vector<transport::ListedTag>& t
   for (const transport::ListedTag& tag : tags) names.push_back(tag.name);
   std::ranges::sort(names);
   return names;
+}
+
+/// Adds what a tag needs where it is there.
+Status add_if_there(http::Caller& caller, Reachable& reachable, const std::string& tag) {
+  const Status added = reachable.add_tag(caller, tag);
+  return !added && added.error().code() == ErrorCode::kNotFound ? Status() : added;
 }
 
 /// The image that a tag is a signature of, by its name.
@@ -59,9 +66,11 @@ std::uint64_t DeleteLimit::of(std::uint64_t tags) const noexcept {
 
 void Pruner::add(const RepositoryListing& listing) {
   if (!listing.destination_tags) return;
-  PruneCandidate candidate{listing.names, *listing.destination_tags, {}, {}};
-  tags_ += candidate.tags.size();
-  for (const std::string& tag : candidate.tags) {
+  const std::vector<std::string>& tags = *listing.destination_tags;
+  tags_ += tags.size();
+  PruneCandidate candidate;
+  candidate.names = listing.names;
+  for (const std::string& tag : tags) {
     if (listing.is_selected(tag)) continue;
     if (passes_by_name(options_.selection, tag)) {
       candidate.extra.push_back(tag);
@@ -69,7 +78,9 @@ void Pruner::add(const RepositoryListing& listing) {
       candidate.followers.push_back(tag);
     }
   }
-  if (!candidate.extra.empty()) candidates_.push_back(std::move(candidate));
+  if (candidate.extra.empty()) return;
+  std::ranges::set_union(tags, listing.selected, std::back_inserter(candidate.known));
+  candidates_.push_back(std::move(candidate));
 }
 
 Status Pruner::add_abandoned(http::Caller& caller, const std::string& repository) {
@@ -103,10 +114,7 @@ Status Pruner::settle_signatures(http::Caller& caller, PruneCandidate& candidate
   FL_CHECK(take_signatures(caller, kept, followers));
   if (!followers.empty()) {
     Reachable gone(destination_, candidate.names->destination);
-    for (const std::string& tag : extra) {
-      const Status added = gone.add_tag(caller, tag);
-      if (!added && added.error().code() != ErrorCode::kNotFound) return added;
-    }
+    for (const std::string& tag : extra) FL_CHECK(add_if_there(caller, gone, tag));
     FL_TRY(const std::vector<std::string> followed, take_signatures(caller, gone, followers));
     extra.insert(extra.end(), followed.begin(), followed.end());
   }
@@ -185,11 +193,22 @@ Status Pruner::remove_by_digest(http::Caller& caller, const PruneCandidate& cand
 Result<Reachable> Pruner::reachable_without(http::Caller& caller, const PruneCandidate& candidate,
                                             const std::vector<std::string>& extra,
                                             const std::vector<std::string>& followers) {
+  const std::string& repository = candidate.names->destination;
   std::set<std::string_view> left_out(extra.begin(), extra.end());
   left_out.insert(followers.begin(), followers.end());
-  Reachable reached(destination_, candidate.names->destination);
-  for (const std::string& tag : candidate.tags) {
+  FL_TRY(const auto listed, destination_.tags(caller, repository));
+  if (!listed) {
+    return fail(ErrorCode::kNotFound, fmt::format("the destination does not list the tags of {} any more", repository));
+  }
+  const std::vector<std::string> now = sorted_names(*listed);
+  Reachable reached(destination_, repository);
+  for (const std::string& tag : now) {
     if (!left_out.contains(tag)) FL_CHECK(reached.add_tag(caller, tag));
+  }
+  // A list may lag behind what was written.
+  for (const std::string& tag : candidate.known) {
+    if (left_out.contains(tag) || std::ranges::binary_search(now, tag)) continue;
+    FL_CHECK(add_if_there(caller, reached, tag));
   }
   return reached;
 }

@@ -9,18 +9,20 @@
 
 namespace freightliner::replicate {
 
-/// The tags of one destination repository, and which of them are extra.
+/// The tags of one destination repository that are extra.
 struct PruneCandidate {
   std::shared_ptr<const RepositoryPair> names;  ///< an empty source: the source has no such repository any more
-  std::vector<std::string> tags;                ///< all, sorted
   std::vector<std::string> extra;               ///< sorted
   /// Signatures that the name filters leave out, and that came along with their images all the same (--referrers).
   std::vector<std::string> followers;
+  /// What it had before the copies, and what was selected to be copied; sorted.
+  std::vector<std::string> known;
 };
 
 /// Removes extra tags. First everything is worked out, then the limit is checked, then it deletes: by tag where the
-/// registry can do that, else by digest, if nothing that stays needs the digest. Signatures (tags that stand for a
-/// digest) stay as long as their image does. Confined to one thread.
+/// registry can do that, else by digest, if nothing that stays needs the digest. What stays is what the destination has
+/// when all copies are done: what they brought, and what others have pushed meanwhile. Signatures (tags that stand for
+/// a digest) stay as long as their image does. Confined to one thread.
 class Pruner {
  public:
   Pruner(const TreeServices& services, transport::ImageTree& destination, const TreeOptions& options)
@@ -42,7 +44,7 @@ class Pruner {
   void prune(http::Caller& caller, const PruneCandidate& candidate, ResultBook& book);
   Status remove(http::Caller& caller, const PruneCandidate& candidate, const std::string& tag);
   Status remove_by_digest(http::Caller& caller, const PruneCandidate& candidate, const std::string& tag);
-  /// What the tags of a repository need, but for those in two lists.
+  /// What the tags that a repository has now need, but for those in two lists. Errors: those of reading any of it.
   Result<Reachable> reachable_without(http::Caller& caller, const PruneCandidate& candidate,
                                       const std::vector<std::string>& extra, const std::vector<std::string>& followers);
 

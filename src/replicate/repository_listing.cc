@@ -149,6 +149,7 @@ Result<RepositoryListing> list_repository(http::Caller& caller, const TreeServic
   if (!*lists.source && places.must_exist) {
     return fail(ErrorCode::kNotFound, fmt::format("the source has no repository {}", listing.names->source));
   }
+  listing.hidden = !lists.source->has_value();
   FL_CHECK(take_destination(services, lists, listing));
   if (*lists.source) {
     listing.tags = (*lists.source)->size();

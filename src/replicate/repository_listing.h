@@ -13,7 +13,10 @@ namespace freightliner::replicate {
 /// What the two lists of tags of a repository have told, and which tags are selected.
 struct RepositoryListing {
   std::shared_ptr<const RepositoryPair> names;
-  std::uint64_t tags = 0;             ///< that the source lists
+  std::uint64_t tags = 0;  ///< that the source lists
+  /// The source's catalog has the repository, and its tags are answered as not there. Many registries answer so for
+  /// what the user may not see: nobody knows what it has.
+  bool hidden = false;
   std::uint64_t filtered = 0;         ///< of those, left out by a filter
   std::vector<std::string> selected;  ///< sorted
   /// Tags that could not be judged (their config could not be read), with the reason.

@@ -28,7 +28,7 @@ void ResultBook::add_listing(const RepositoryListing& listing) {
     totals_.tags += listing.tags;
     totals_.skipped_by_filter += listing.filtered;
     // A filter that could not be applied could have kept anything.
-    forbids_deletion_ = forbids_deletion_ || !listing.unjudged.empty() || !listing.destination_tags;
+    forbids_deletion_ = forbids_deletion_ || listing.hidden || !listing.unjudged.empty() || !listing.destination_tags;
   }
   for (const auto& [tag, error] : listing.unjudged) add(failed_result(listing.names, tag, error));
 }

@@ -93,7 +93,7 @@ class CheckRun {
       book_.add_listing(*listing);
       selected_ += listing->selected.size();
       feed(listing);
-      add_extra(*listing);
+      if (!discovery.overlap.holds(listing->names->destination)) add_extra(*listing);
     }
   }
 

@@ -44,7 +44,6 @@ class ReplicationRun {
   ResultBook& book() noexcept { return book_; }
 
  private:
-  using Names = std::shared_ptr<const RepositoryPair>;
   using Listing = std::shared_ptr<const RepositoryListing>;
 
   Status copy_tree() {
@@ -57,17 +56,17 @@ class ReplicationRun {
              return discover(services_, caller, {places_.source, places_.destination}, options_.selection);
            }));
     book_.add_skipped_repositories(discovery.skipped);
-    copy_repositories(discovery.repositories, discovery.explicitly);
+    copy_repositories(discovery);
     services_.workers.wait_idle();
     if (selected_ == 0) services_.log.warn("no tag is selected: nothing to copy");
     if (!options_.delete_extra || stop_.stop_requested() || is_over()) return {};
     return call_in_worker(services_, stop_, [&](http::Caller& caller) { return prune(caller, discovery); });
   }
 
-  void copy_repositories(const std::vector<Names>& repositories, bool must_exist) {
-    const ListingPlaces listing_places{places_.source, places_.destination, options_.selection, must_exist};
-    services_.progress.repositories_total.fetch_add(repositories.size(), std::memory_order_relaxed);
-    ListingQueue queue(services_, listing_places, stop_, repositories);
+  void copy_repositories(const Discovery& discovery) {
+    const ListingPlaces listing_places{places_.source, places_.destination, options_.selection, discovery.explicitly};
+    services_.progress.repositories_total.fetch_add(discovery.repositories.size(), std::memory_order_relaxed);
+    ListingQueue queue(services_, listing_places, stop_, discovery.repositories);
     while (!is_over()) {
       auto item = queue.next();
       if (!item) return;
@@ -78,8 +77,20 @@ class ReplicationRun {
       const auto listing = std::make_shared<const RepositoryListing>(*std::move(item->listing));
       book_.add_listing(*listing);
       selected_ += listing->selected.size();
-      if (options_.delete_extra) pruner_.add(*listing);
+      if (options_.delete_extra) note_extra(*listing, discovery.overlap);
       feed(listing);
+    }
+  }
+
+  void note_extra(const RepositoryListing& listing, const SourceOverlap& overlap) {
+    if (listing.hidden) {
+      services_.log.warn(
+          "{0}: the source's catalog lists it, and its list of tags is not there: it may be empty, or not for us to "
+          "see; "
+          "to delete nothing in it alone, leave it out with --exclude-repo {0}",
+          listing.names->source);
+    } else if (!overlap.holds(listing.names->destination)) {
+      pruner_.add(listing);
     }
   }
 
@@ -100,11 +111,12 @@ class ReplicationRun {
   // Single tags without a list; repositories that failed as a whole are listed as ever.
   Status copy_failed_ones(const std::vector<FailedReference>& failed) {
     std::map<std::string, RepositoryListing> by_repository;
-    std::vector<Names> whole;
+    Discovery whole;
+    whole.explicitly = true;
     for (const FailedReference& reference : failed) {
       const auto names = std::make_shared<const RepositoryPair>(reference.repository);
       if (reference.tag.empty()) {
-        whole.push_back(names);
+        whole.repositories.push_back(names);
         continue;
       }
       RepositoryListing& listing = by_repository[reference.repository.source];
@@ -119,7 +131,7 @@ class ReplicationRun {
       selected_ += listing->selected.size();
       feed(listing);
     }
-    copy_repositories(whole, true);
+    copy_repositories(whole);
     services_.workers.wait_idle();
     return {};
   }

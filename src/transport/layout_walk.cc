@@ -56,33 +56,37 @@ class Walk {
       errno = 0;
       const dirent* const entry = readdir(stream.get());
       if (entry == nullptr) return errno == 0 ? Status() : Status(fail(failed(directory)));
-      visit_entry(directory, name, *entry);
+      FL_CHECK(visit_entry(directory, name, *entry));
     }
   }
 
-  void visit_entry(const io::Directory& directory, const std::string& parent, const dirent& entry) {
+  Status visit_entry(const io::Directory& directory, const std::string& parent, const dirent& entry) {
     const std::string name(static_cast<const char*>(entry.d_name));
-    if (name.starts_with('.') || (parent.empty() && name == kSharedBlobs)) return;
+    if (name.starts_with('.') || (parent.empty() && name == kSharedBlobs)) return {};
     struct stat status = {};
-    if (fstatat(directory.fd(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return;  // gone since
+    if (fstatat(directory.fd(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+      if (errno != ENOENT) return fail(failed(directory));
+      return {};  // gone since
+    }
     if (is_layout_component(name)) {
-      // Whatever it is: if it can't be read, that is an error of this repository.
-      if (name == kIndexFile && !parent.empty() && !S_ISDIR(status.st_mode)) found_.push_back(parent);
-      return;
+      // Whatever it is, and if the other one is missing: where it can't be read, that is an error of this repository.
+      if (!parent.empty() && !S_ISDIR(status.st_mode)) found_.push_back(parent);
+      return {};
     }
     const std::string child = parent.empty() ? name : parent + '/' + name;
     if (S_ISLNK(status.st_mode)) {
       if (fstatat(directory.fd(), name.c_str(), &status, 0) == 0 && S_ISDIR(status.st_mode)) {
         passed_.add(child, "links are not followed");
       }
-      return;
+      return {};
     }
-    if (!S_ISDIR(status.st_mode)) return;
+    if (!S_ISDIR(status.st_mode)) return {};
     if (oci::is_valid_repository(child)) {
       pending_.push_back(child);
     } else if (fstatat(directory.fd(), (name + '/' + kIndexFile).c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) {
       passed_.add(child, "this is no repository name");
     }
+    return {};
   }
 
   const io::Directory& root_;

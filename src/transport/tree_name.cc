@@ -6,6 +6,7 @@
 #include "freightliner/base/text.h"
 #include "freightliner/oci/reference.h"
 #include "freightliner/transport/image_tree.h"
+#include "transport/tree_listing.h"
 
 namespace freightliner::transport {
 namespace {
@@ -83,6 +84,27 @@ Status check_prefix(std::string_view text, std::string_view prefix) {
                                  printable(prefix, 256)));
 }
 
+// Trees are reached by https, but where a host was named as an exception.
+std::string_view without_default_port(std::string_view registry) {
+  constexpr std::string_view kDefault = ":443";
+  if (registry.ends_with(kDefault)) registry.remove_suffix(kDefault.size());
+  return registry;
+}
+
+// What is not there yet has a canonical name as well, if its path is absolute.
+std::filesystem::path real_path(const std::filesystem::path& path) {
+  std::error_code error;
+  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
+  std::filesystem::path result = std::filesystem::weakly_canonical(absolute, error);
+  return error ? absolute.lexically_normal() : result;
+}
+
+std::optional<std::string> directory_below(const std::filesystem::path& outer, const std::filesystem::path& inner) {
+  const std::filesystem::path below = real_path(inner).lexically_relative(real_path(outer));
+  if (below.empty() || *below.begin() == "..") return std::nullopt;
+  return below == "." ? std::string() : below.generic_string();
+}
+
 }  // namespace
 
 Result<TreeName> TreeName::parse(std::string_view text) {
@@ -112,6 +134,14 @@ Result<TreeName> TreeName::parse(std::string_view text) {
 std::string TreeName::to_string() const {
   if (!is_registry()) return fmt::format("{}{}", kTreePrefix, directory.native());
   return prefix.empty() ? registry : fmt::format("{}/{}", registry, prefix);
+}
+
+std::optional<std::string> TreeName::place_in(const TreeName& outer) const {
+  if (is_registry() != outer.is_registry()) return std::nullopt;
+  if (!is_registry()) return directory_below(outer.directory, directory);
+  const bool inside =
+      without_default_port(registry) == without_default_port(outer.registry) && is_below(outer.prefix, prefix);
+  return inside ? std::optional(prefix) : std::nullopt;
 }
 
 }  // namespace freightliner::transport

@@ -29,6 +29,10 @@ struct TreeName {
   static Result<TreeName> parse(std::string_view text);
   /// In the form that parse() reads: "host:5000/team", "oci-tree:DIR".
   std::string to_string() const;
+  /// Where this tree lies in `outer`, as what the names of its repositories begin with there: `outer`'s own prefix (or
+  /// empty) where both are the same place, nullopt where it lies elsewhere. Of registries the names tell ("host:443" is
+  /// "host"), of directories the file system, with links followed.
+  std::optional<std::string> place_in(const TreeName& outer) const;
 };
 
 /// One tag as a listing shows it.

@@ -42,6 +42,10 @@ TEST(TreeRequest, BadInputIsFoundBeforeAnyTraffic) {
   for (const Case& c : {
            Case{{"reg.example"}, "only one was given"},
            Case{{"reg.example", "reg.example"}, "the same place"},
+           Case{{"reg.example/team", "REG.example:443/team"}, "the same place"},
+           Case{{"oci-tree:none-yet", "oci-tree:./none-yet/"}, "the same place"},
+           Case{{"oci-tree:none-yet", "oci-tree:none-yet/team"}, "inside SRC"},
+           Case{{"oci-tree:.", "oci-tree:none-yet"}, "inside SRC"},
            Case{{"alpine:latest", "reg.example"}, "SRC"},
            Case{{"--include-tag", "v[", "a.example", "b.example"}, "--include-tag: pattern \"v[\""},
            Case{{"--exclude-repo", "v[", "a.example", "b.example"}, "--exclude-repo: pattern \"v[\""},

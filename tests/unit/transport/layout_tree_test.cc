@@ -306,6 +306,13 @@ TEST_F(LayoutTree, WhatIsNoLayoutIsAnError) {
   EXPECT_EQ(tree()->destination("app", "v1").error().code(), ErrorCode::kProtocol);
 }
 
+TEST_F(LayoutTree, ALayoutThatHasLostItsIndexIsListedAndHasNoTagsToList) {
+  write("team/app", "v1", image_);
+  fs::remove(file("team/app/index.json"));
+  EXPECT_THAT(repositories(), ElementsAre("team/app"));
+  EXPECT_EQ(tree(false)->tags(*caller_, "team/app").value(), std::nullopt);
+}
+
 TEST_F(LayoutTree, OddTagsOfOtherTools) {
   write("app", "v1", image_);
   write("app", "v2", other_);

@@ -1,7 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "freightliner/transport/image_tree.h"
+#include "support/temporary_directory.h"
 
 namespace freightliner::transport {
 namespace {
@@ -50,6 +53,39 @@ TEST(TreeName, TakesDirectories) {
     EXPECT_EQ(name->directory, path);
     EXPECT_EQ(name->to_string(), "oci-tree:" + path);
   }
+}
+
+std::optional<std::string> place_of(const std::string& inner, const std::string& outer) {
+  return TreeName::parse(inner)->place_in(*TreeName::parse(outer));
+}
+
+TEST(TreeName, TellsWhereItLiesInAnotherRegistry) {
+  EXPECT_EQ(place_of("reg.example/team", "reg.example"), "team");
+  EXPECT_EQ(place_of("reg.example/mirror/team", "docker://REG.example/mirror/"), "mirror/team");
+  EXPECT_EQ(place_of("reg.example/team", "reg.example/team"), "team");
+  EXPECT_EQ(place_of("reg.example", "reg.example"), "");
+  EXPECT_EQ(place_of("reg.example:443/team", "reg.example"), "team");
+  EXPECT_EQ(place_of("index.docker.io/library", "docker.io:443"), "library");
+  EXPECT_EQ(place_of("reg.example", "reg.example/team"), std::nullopt);
+  EXPECT_EQ(place_of("reg.example/teams", "reg.example/team"), std::nullopt);
+  EXPECT_EQ(place_of("reg.example/team", "other.example"), std::nullopt);
+  EXPECT_EQ(place_of("reg.example:5000/team", "reg.example"), std::nullopt);
+  EXPECT_EQ(place_of("reg.example/team", "oci-tree:reg.example"), std::nullopt);
+}
+
+TEST(TreeName, TellsWhereItLiesInAnotherDirectory) {
+  const test::TemporaryDirectory home;
+  const std::string top = "oci-tree:" + home.path().string();
+  std::filesystem::create_directories(home.path() / "tree/team");
+  std::filesystem::create_directory_symlink(home.path() / "tree", home.path() / "link");
+  EXPECT_EQ(place_of(top + "/tree/team", top + "/tree"), "team");
+  EXPECT_EQ(place_of(top + "/link/team", top + "/tree/"), "team");
+  EXPECT_EQ(place_of(top + "/tree/team/../not/there", top + "/link"), "not/there");
+  EXPECT_EQ(place_of(top + "/tree/", top + "/link"), "");
+  EXPECT_EQ(place_of(top + "/tree", top + "/tree/team"), std::nullopt);
+  EXPECT_EQ(place_of(top + "/trees", top + "/tree"), std::nullopt);
+  EXPECT_EQ(place_of("oci-tree:none-yet/team", "oci-tree:."), "none-yet/team");
+  EXPECT_EQ(place_of("oci-tree:none-yet/team", "oci-tree:none-yet"), "team");
 }
 
 TEST(TreeName, SaysWhatToWriteInstead) {
