@@ -1,5 +1,6 @@
 """OCI layouts: written as a trusted store is, read without trust."""
 
+import fcntl
 import json
 import os
 import pathlib
@@ -161,6 +162,36 @@ class Writing(Case):
         result = self.program.run("copy", "--progress", "none", f"oci:{HELLO}:latest", f"oci:{other}:v1")
         self.check_run(result)
         self.assertEqual((other / "letter.txt").read_text(), "dear")
+
+
+class ALockThatIsHeld(Case):
+    """Who may read the lock file can lock it, and hang."""
+
+    def setUp(self):
+        super().setUp()
+        self.layout = self.directory / "layout"
+        self.copy(f"oci:{HELLO}:latest", f"oci:{self.layout}:v1")
+        self.lock = open(self.layout / ".freightliner.lock", "rb")
+        self.addCleanup(self.lock.close)
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
+        self.writer = self.program.start("copy", "--progress", "none", f"oci:{HELLO}:latest", f"oci:{self.layout}:v2")
+        self.addCleanup(lambda: self.writer.alive() and self.writer.send_signal(9))
+        process.wait_until(lambda: "waiting for the lock" in self.writer.stderr(), timeout=60, what="a warning")
+        self.assertTrue(self.writer.alive())
+
+    def test_the_wait_is_told_and_ends_with_the_lock(self):
+        self.assertIn(str(self.layout / ".freightliner.lock"), self.writer.stderr())
+        fcntl.flock(self.lock, fcntl.LOCK_UN)
+        result = self.writer.wait()
+        self.assertEqual(result.exit_code, 0, result)
+        self.assertEqual(oracle.verify_layout(self.layout, "v2").digest, oracle.layout_entry(HELLO)["digest"])
+
+    def test_a_signal_ends_the_wait(self):
+        self.writer.send_signal(15)
+        result = self.writer.wait()
+        self.assertEqual(result.exit_code, 143, result)
+        self.check_run(result)
+        self.assertNotIn("left behind", result.stderr)
 
 
 class Reading(Case):
