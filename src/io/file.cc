@@ -233,6 +233,20 @@ Result<std::string> read_small_file(const UniqueFd& file, std::size_t limit, std
   return text;
 }
 
+std::filesystem::path resolve(const std::filesystem::path& path) {
+  std::error_code error;
+  // Where nothing is there yet, weakly_canonical() alone leaves a relative path relative.
+  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
+  if (error) return path;
+  std::filesystem::path whole = std::filesystem::weakly_canonical(absolute, error);
+  return error ? absolute : whole;
+}
+
+bool is_same_file(const std::filesystem::path& one, const std::filesystem::path& other) {
+  std::error_code error;
+  return std::filesystem::equivalent(one, other, error) || resolve(one) == resolve(other);
+}
+
 Error errno_error(int error_number, std::string_view what) {
   const ErrorCode code = error_number == ENOENT ? ErrorCode::kNotFound : ErrorCode::kLocalIo;
   return Error(

@@ -21,9 +21,6 @@ namespace {
 using SharedDirectory = std::shared_ptr<const io::Directory>;
 using SharedImages = std::shared_ptr<const IndexSnapshot>;
 
-// Other tools pass over names in a layout that they do not know.
-constexpr char kLockFile[] = ".freightliner.lock";
-
 /// A blob in a temporary file beside its place.
 template <class Interface>
 class DirectoryBlob : public Interface {

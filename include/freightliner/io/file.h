@@ -82,6 +82,12 @@ Result<std::string> read_small_file(const UniqueFd& file, std::size_t limit, std
 /// Errors: kNotFound where there is no such directory, kLocalIo.
 Result<std::vector<std::string>> list_directory(const std::filesystem::path& path);
 
+/// A path as one text for one place, whatever way leads there: absolute, its links followed as far as it exists. What
+/// can't be resolved stays as it is.
+std::filesystem::path resolve(const std::filesystem::path& path);
+/// Whether both name one file, by whatever way. Neither has to exist.
+bool is_same_file(const std::filesystem::path& one, const std::filesystem::path& other);
+
 /// errno as an Error: ENOENT → kNotFound, all else kLocalIo. `what` as in "write /x/y".
 Error errno_error(int error_number, std::string_view what);
 
