@@ -182,6 +182,9 @@ Result<SharedDirectory> DirectoryStore::prepare() {
     root_->sweep_blobs();
     FL_TRY(present, has_version(*this));
     if (present) return {};
+    // A new layout, whose directory may be there: from the user, or from a run that was killed when it had just made
+    // it.
+    FL_CHECK(directory->sync_entry());
     FL_TRY(runtime::TemporaryFile file, runtime::TemporaryFile::create(cleanups_, *directory, kVersionFile));
     FL_CHECK(file.write(as_bytes(kVersionText)));
     FL_CHECK(file.commit());

@@ -164,6 +164,45 @@ class Writing(Case):
         self.assertEqual((other / "letter.txt").read_text(), "dear")
 
 
+class ADirectoryThatAKilledRunMade(Case):
+    """mkdir was done, the fsync after it was not: a power cut may still take it, with all that comes into it."""
+
+    def synced(self, *command):
+        """The directories that a run syncs."""
+        trace = self.directory / "trace"
+        self.succeed(*command, prefix=("strace", "-f", "-y", "-o", trace, "-e", "trace=fsync"),
+                     env={"ASAN_OPTIONS": "detect_leaks=0"})
+        return set(re.findall(r"fsync\(\d+<([^>]*)>", trace.read_text()))
+
+    def copy_to(self, layout, tag="v1"):
+        return self.synced("copy", "--progress", "none", f"oci:{HELLO}:latest", f"oci:{layout}:{tag}")
+
+    def test_its_entry_becomes_durable(self):
+        outer = self.directory / "outer"
+        for made in ("outer", "outer/inner", "outer/inner/layout", "outer/inner/layout/blobs", "outer/inner/layout/blobs/sha256"):
+            with self.subTest(made=made):
+                shutil.rmtree(outer, ignore_errors=True)
+                (self.directory / made).mkdir(parents=True)
+                self.assertIn(str((self.directory / made).parent), self.copy_to(outer / "inner/layout"))
+                oracle.verify_layout(outer / "inner/layout", "v1")
+
+    def test_in_a_tree(self):
+        source = self.scripted()
+        source.load(images.single(), "team/app", "v1")
+        for made in ("tree", "tree/team", "tree/team/app", "tree/_blobs", "tree/_blobs/sha256"):
+            with self.subTest(made=made):
+                shutil.rmtree(self.directory / "tree", ignore_errors=True)
+                (self.directory / made).mkdir(parents=True)
+                synced = self.synced("replicate-tree", "--progress", "none", "--lock", self.directory / "lock", source.host,
+                                     f"oci-tree:{self.directory}/tree")
+                self.assertIn(str((self.directory / made).parent), synced)
+
+    def test_with_nothing_to_do_nothing_is_synced(self):
+        layout = self.directory / "layout"
+        self.copy_to(layout)
+        self.assertEqual(self.copy_to(layout), set())
+
+
 class ALockThatIsHeld(Case):
     """Who may read the lock file can lock it, and hang."""
 

@@ -49,13 +49,15 @@ class Directory {
   /// Opens a regular file below for reading; nullopt where there is none. Errors: kIntegrity for a link or anything
   /// that is no regular file, or a path with ".." or a NUL; else kLocalIo.
   Result<std::optional<UniqueFd>> open_file(const std::string& relative) const;
-  /// Creates one directory level below, durably, where it is missing. Errors: kIntegrity for a link, kNotFound for a
-  /// missing parent, kLocalIo.
+  /// Creates one directory level below where it is missing, and makes it durable also where it is not. Errors:
+  /// kIntegrity for a link, kNotFound for a missing parent, kLocalIo.
   Status create_directory(const std::string& relative) const;
   /// Opens a directory below. Errors: kIntegrity for a link, kNotFound, kLocalIo.
   Result<Directory> open_directory(const std::string& relative) const;
   /// fsync(2) on the directory itself.
   Status sync() const;
+  /// fsync(2) on the directory that it stands in, as far as that may be read: then it does not go away itself.
+  Status sync_entry() const;
   const std::filesystem::path& path() const noexcept { return path_; }
   int fd() const noexcept { return fd_.get(); }
 
