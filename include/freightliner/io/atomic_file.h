@@ -29,8 +29,8 @@ class AtomicFile {
   const UniqueFd& file() const noexcept { return file_; }
   /// The name that the temporary has in the directory until commit().
   const std::string& temporary_name() const noexcept { return temporary_; }
-  /// Makes the bytes durable, and nothing visible: then what is left of commit() takes no time that grows with the file.
-  /// Nothing is written through file() after it. Errors as write().
+  /// Makes the bytes durable, and nothing visible: then what is left of commit() takes no time that grows with the
+  /// file. Nothing is written through file() after it. Errors as write().
   Status sync();
   /// Makes the file appear under its name, in the place of one that is there. A failure gives the file up, but where
   /// only the last step failed (the directory's fsync): then it has its name, and may lose it in a power cut. Errors as
