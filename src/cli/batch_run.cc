@@ -11,9 +11,11 @@
 #include "cli/copy_report_file.h"
 #include "cli/image_pair.h"
 #include "cli/run_credentials.h"
+#include "cli/run_files.h"
 #include "cli/run_monitor.h"
 #include "freightliner/base/guarded.h"
 #include "freightliner/base/text.h"
+#include "freightliner/io/file.h"
 
 namespace freightliner::cli {
 namespace {
@@ -48,26 +50,17 @@ struct BatchCounts {
   }
 };
 
-// Two names of one file or directory must not become two stores, nor may one that comes to be meanwhile: where nothing
-// is there yet, weakly_canonical() alone leaves a relative path relative.
-std::string path_of(const std::filesystem::path& path) {
-  std::error_code error;
-  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
-  if (error) return path.string();
-  const std::filesystem::path whole = std::filesystem::weakly_canonical(absolute, error);
-  return error ? absolute.string() : whole.string();
-}
-
+// Two names of one file or directory must not become two stores, nor may one that comes to be meanwhile.
 copy::DestinationStore store_of(const transport::ImageName& name) {
   switch (name.kind) {
     case transport::TransportKind::kDocker:
       return {.name = "docker://" + name.reference->registry};
     case transport::TransportKind::kOci:
-      return {.name = "oci:" + path_of(name.path), .is_local = true};
+      return {.name = "oci:" + io::resolve(name.path).string(), .is_local = true};
     case transport::TransportKind::kOciArchive:
       break;
   }
-  return {.name = "oci-archive:" + path_of(name.path), .one_at_a_time = true, .is_local = true};
+  return {.name = "oci-archive:" + io::resolve(name.path).string(), .one_at_a_time = true, .is_local = true};
 }
 
 /// One batch from its first line to its last result. The main thread reads; results come from the workers.
@@ -218,11 +211,7 @@ Result<BatchRequest> make_batch_request(const Settings& settings, const std::vec
   if (!operands.empty()) {
     return fail(ErrorCode::kUsage, "--batch takes SRC and DST from its lines: leave them out here");
   }
-  if (request.file != "-") {
-    FL_CHECK(require_file(settings, "batch", request.file));
-    FL_CHECK(require_apart(settings, "report", "batch"));
-    FL_CHECK(require_apart(settings, "metrics-file", "batch"));
-  }
+  if (request.file != "-") FL_CHECK(require_file(settings, "batch", request.file));
   for (const std::string_view option : {"src-password-file", "dest-password-file"}) {
     if (request.file != "-" || settings.text(option) != "-") continue;
     return usage_at(settings, option, "standard input has the batch: use a file for the password");

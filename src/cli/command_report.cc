@@ -10,6 +10,7 @@
 #include "cli/voice.h"
 #include "freightliner/base/text.h"
 #include "freightliner/cli/exit_codes.h"
+#include "freightliner/io/file.h"
 #include "freightliner/runtime/temporary_file.h"
 
 namespace freightliner::cli {
@@ -23,7 +24,7 @@ Status save_picture(const ReportView& view, const std::string& path) {
 
 // The picture is written in the place of what is there, which must not be what was read.
 Status check_picture(const std::string& path, const std::string& report) {
-  if (!is_same_file(path, report)) return {};
+  if (!io::is_same_file(path, report)) return {};
   return fail(ErrorCode::kUsage,
               fmt::format("--svg: {} is a report that is read: name another", printable(path, 4096)));
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cli/run_credentials.h"
+#include "cli/run_files.h"
 #include "freightliner/base/text.h"
 #include "freightliner/oci/reference.h"
 
@@ -136,8 +137,6 @@ Status check_digests(const Settings& settings, const CopyOrder& request) {
 // What is kept of a copy are its uploads.
 Status parse_checkpoint(const Settings& settings, CopyRequest& request) {
   FL_CHECK(require_place(settings, "checkpoint"));
-  FL_CHECK(require_apart(settings, "report", "checkpoint"));
-  FL_CHECK(require_apart(settings, "metrics-file", "checkpoint"));
   request.checkpoint = settings.text("checkpoint");
   if (request.checkpoint.empty() || request.destination.kind == transport::TransportKind::kDocker) return {};
   return usage_at(settings, "checkpoint", "a copy keeps uploads to a registry in it, and DST is none: leave it out");
@@ -148,6 +147,7 @@ Status parse_checkpoint(const Settings& settings, CopyRequest& request) {
 Result<CopyOrder> make_copy_order(const Settings& settings, const std::vector<std::string>& operands) {
   CopyOrder order;
   FL_CHECK(parse_names(operands, order));
+  for (const auto* const name : {&order.source, &order.destination}) FL_CHECK(require_apart(settings, *name));
   FL_CHECK(read_copy_options(settings, order.options));
   FL_CHECK(parse_tags(settings, order.destination.kind == transport::TransportKind::kDocker, order.options));
   FL_CHECK(check_digests(settings, order));

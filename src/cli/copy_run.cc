@@ -14,7 +14,7 @@ Result<std::unique_ptr<replicate::Checkpoint>> open_checkpoint(const CopyRequest
   if (request.checkpoint.empty() || request.options.dry_run) return std::unique_ptr<replicate::Checkpoint>();
   return replicate::Checkpoint::open(services.cleanups, request.checkpoint,
                                      {request.source.to_string(), request.destination.to_string(), "copy"}, Duration(0),
-                                     services.clock);
+                                     services.clock, services.log);
 }
 
 }  // namespace

@@ -1,12 +1,12 @@
 #include "cli/monitor_request.h"
 
+#include "cli/run_files.h"
 #include "cli/run_request.h"
 
 namespace freightliner::cli {
 Result<MonitorRequest> read_monitor_request(const Settings& settings) {
   FL_CHECK(require_place(settings, "report"));
   FL_CHECK(require_place(settings, "metrics-file"));
-  FL_CHECK(require_apart(settings, "metrics-file", "report"));
   MonitorRequest request{.stats = settings.on("stats"),
                          .report_interval = settings.duration("report-interval"),
                          .report = settings.text("report"),

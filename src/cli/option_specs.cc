@@ -199,8 +199,10 @@ constexpr OptionSpec kOptions[] = {
      .group = OptionGroup::kState,
      .commands = kCopyingCommands,
      .default_text = "none",
-     .help = "Keep a journal of open uploads and, of a tree, finished tags: a run after a killed one goes on with the "
-             "uploads that the registry still knows, and does not ask for the tags again. Only its owner may read it."},
+     .help =
+         "Keep a journal of open uploads and, of a tree, finished tags: a run after a killed one goes on with the "
+         "uploads that the registry still knows, and does not ask for the tags again. Only its owner may read it; one "
+         "that others could have written to is begun anew."},
     {.name = "checkpoint-ttl",
      .value_name = "DURATION",
      .kind = OptionKind::kDuration,
@@ -217,7 +219,9 @@ constexpr OptionSpec kOptions[] = {
      .group = OptionGroup::kState,
      .commands = kTreeCommands,
      .default_text = "a file in /tmp/freightliner-<uid>, named after SRC and DST",
-     .help = "The lock that keeps a second run of the same job away: it exits with 12."},
+     .help =
+         "The lock that keeps a second run of the same job away: it exits with 12. A file of its own: one that holds "
+         "anything but a process id is refused."},
     {.name = "lock-wait",
      .value_name = "DURATION",
      .kind = OptionKind::kDuration,

@@ -9,6 +9,7 @@
 
 #include "cli/command.h"
 #include "cli/defaults.h"
+#include "cli/run_files.h"
 #include "freightliner/base/bytes.h"
 #include "freightliner/base/text.h"
 #include "freightliner/oci/reference.h"
@@ -20,45 +21,6 @@ namespace fs = std::filesystem;
 
 Unexpected usage_at(const Settings& settings, std::string_view option, std::string message) {
   return fail(Error(ErrorCode::kUsage, std::move(message)).with_context(settings.where(option)));
-}
-
-Status require_file(const Settings& settings, std::string_view option, const fs::path& path) {
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  if (!fs::exists(status))
-    return usage_at(settings, option, fmt::format("there is no file {}", printable(path.string())));
-  if (fs::is_directory(status))
-    return usage_at(settings, option, fmt::format("{} is a directory", printable(path.string())));
-  return {};
-}
-
-Status require_place(const Settings& settings, std::string_view option) {
-  if (!settings.has(option)) return {};
-  std::error_code error;
-  const fs::path path = settings.text(option);
-  if (fs::exists(path, error) && !fs::is_regular_file(path, error)) {
-    return usage_at(settings, option,
-                    fmt::format("{} is not a regular file: name another", printable(path.string(), 4096)));
-  }
-  const fs::path directory = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  if (fs::is_directory(directory, error)) return {};
-  return usage_at(settings, option, fmt::format("there is no directory {}", printable(directory.string(), 4096)));
-}
-
-bool is_same_file(const fs::path& one, const fs::path& other) {
-  std::error_code error;
-  if (fs::equivalent(one, other, error)) return true;
-  // Neither may be there yet.
-  const fs::path first = fs::weakly_canonical(fs::absolute(one, error), error);
-  return !first.empty() && first == fs::weakly_canonical(fs::absolute(other, error), error);
-}
-
-Status require_apart(const Settings& settings, std::string_view option, std::string_view other) {
-  if (!settings.has(option) || !settings.has(other)) return {};
-  if (!is_same_file(settings.text(option), settings.text(other))) return {};
-  return usage_at(
-      settings, option,
-      fmt::format("{} is the file of --{}, too: name another", printable(settings.text(option), 4096), other));
 }
 
 std::size_t default_jobs(unsigned processors) noexcept {
@@ -223,6 +185,7 @@ Status parse_pace(const Settings& settings, RunRequest& request) {
 }  // namespace
 
 Status read_run_request(const Settings& settings, const EnvironmentLookup& environment, RunRequest& request) {
+  FL_CHECK(require_apart(settings));
   FL_CHECK(parse_connection(settings, environment, request));
   FL_CHECK(parse_pace(settings, request));
   FL_TRY(request.monitor, read_monitor_request(settings));

@@ -45,18 +45,6 @@ Status read_run_request(const Settings& settings, const EnvironmentLookup& envir
 /// A usage error that names where the option was set.
 Unexpected usage_at(const Settings& settings, std::string_view option, std::string message);
 
-/// Errors: kUsage where there is no such file, or a directory.
-Status require_file(const Settings& settings, std::string_view option, const std::filesystem::path& path);
-
-/// Errors: kUsage where the option names a place where no file can be written: that would be noticed late.
-Status require_place(const Settings& settings, std::string_view option);
-
-/// Errors: kUsage where two options name the same file, which one of them would write over.
-Status require_apart(const Settings& settings, std::string_view option, std::string_view other);
-
-/// Whether both name one file, by whatever way. Neither has to exist.
-bool is_same_file(const std::filesystem::path& one, const std::filesystem::path& other);
-
 /// Twice the processors, within the limits of defaults.h.
 std::size_t default_jobs(unsigned processors) noexcept;
 

@@ -33,6 +33,8 @@ class Settings {
   /// naming the option.
   Result<Settings> with(const std::vector<ConfigEntry>& entries) const;
 
+  /// Whether the command has such an option.
+  bool knows(std::string_view name) const { return settings_.contains(name); }
   Origin origin(std::string_view name) const { return at(name).origin; }
   /// Where the value was set, for errors: "--jobs", "FREIGHTLINER_JOBS", "run.yaml:3: jobs".
   const std::string& where(std::string_view name) const { return at(name).where; }

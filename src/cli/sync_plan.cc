@@ -7,24 +7,69 @@
 #include <map>
 
 #include "freightliner/base/text.h"
+#include "freightliner/io/file.h"
+#include "freightliner/transport/own_files.h"
 
 namespace freightliner::cli {
 namespace {
 
-// Two jobs that write to one file would undo each other's work.
-Status check_own_files(const std::vector<PlannedJob>& jobs) {
-  std::map<std::filesystem::path, std::string> owners;
+/// A file that a job writes.
+struct JobFile {
+  const PlannedJob* job;
+  std::filesystem::path path;
+  std::filesystem::path resolved;
+  bool is_lock = false;
+};
+
+std::vector<JobFile> files_of(const std::vector<PlannedJob>& jobs) {
+  std::vector<JobFile> files;
+  const auto add = [&](const PlannedJob& job, const std::filesystem::path& path, bool is_lock) {
+    if (!path.empty()) files.push_back({&job, path, io::resolve(path), is_lock});
+  };
   for (const PlannedJob& job : jobs) {
-    for (const std::filesystem::path& file :
-         {job.request.monitor.report, job.request.monitor.metrics_file, job.request.checkpoint}) {
-      if (file.empty()) continue;
-      const auto [owner, fresh] = owners.emplace(file.lexically_normal(), job.name);
-      if (fresh) continue;
-      return fail(ErrorCode::kUsage,
-                  fmt::format("the jobs \"{}\" and \"{}\" would both write {}: give each its own report, "
-                              "metrics file and checkpoint",
-                              printable(owner->second, 64), printable(job.name, 64), printable(file.string(), 4096)));
-    }
+    add(job, job.request.monitor.report, false);
+    add(job, job.request.monitor.metrics_file, false);
+    add(job, job.request.checkpoint, false);
+    add(job, job.request.lock, true);
+  }
+  return files;
+}
+
+// Two jobs that write to one file would undo each other's work. They may have one lock: no job runs beside another.
+Status check_apart(const std::vector<JobFile>& files) {
+  std::map<std::filesystem::path, const JobFile*> owners;
+  for (const JobFile& file : files) {
+    const auto [owner, fresh] = owners.emplace(file.resolved, &file);
+    if (fresh || (file.is_lock && owner->second->is_lock)) continue;
+    return fail(ErrorCode::kUsage,
+                fmt::format("the jobs \"{}\" and \"{}\" would both write {}: give each its own report, metrics file, "
+                            "checkpoint and lock",
+                            printable(owner->second->job->name, 64), printable(file.job->name, 64),
+                            printable(file.path.string(), 4096)));
+  }
+  return {};
+}
+
+// With its own trees each job was compared when its request was made.
+Status check_apart_from(const PlannedJob& job, const transport::TreeName& tree, const std::vector<JobFile>& files) {
+  if (tree.is_registry()) return {};
+  const std::string directory = io::resolve(tree.directory).string();
+  for (const JobFile& file : files) {
+    if (!file.resolved.native().starts_with(directory) || !transport::is_part_of(file.path, tree)) continue;
+    return fail(ErrorCode::kUsage,
+                fmt::format("the job \"{}\" would write {}, which belongs to {} of the job \"{}\": name another",
+                            printable(file.job->name, 64), printable(file.path.string(), 4096),
+                            printable(tree.to_string(), 4096), printable(job.name, 64)));
+  }
+  return {};
+}
+
+Status check_files(const std::vector<PlannedJob>& jobs) {
+  const std::vector<JobFile> files = files_of(jobs);
+  FL_CHECK(check_apart(files));
+  for (const PlannedJob& job : jobs) {
+    FL_CHECK(check_apart_from(job, job.request.source, files));
+    FL_CHECK(check_apart_from(job, job.request.destination, files));
   }
   return {};
 }
@@ -70,7 +115,7 @@ Result<SyncPlan> plan_sync(const std::string& path, const Arguments& arguments, 
     if (!request) return in_job(std::move(request).error());
     plan.jobs.push_back({job.name, *std::move(request)});
   }
-  FL_CHECK(check_own_files(plan.jobs));
+  FL_CHECK(check_files(plan.jobs));
   return plan;
 }
 

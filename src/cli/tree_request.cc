@@ -7,6 +7,7 @@
 
 #include "cli/copy_request.h"
 #include "cli/run_credentials.h"
+#include "cli/run_files.h"
 #include "freightliner/base/date.h"
 #include "freightliner/base/text.h"
 #include "freightliner/io/file.h"
@@ -46,6 +47,9 @@ Status parse_operands(const TreeRequestInput& input, TreeRequest& request) {
   if (inside && !request.source.is_registry()) {
     return fail(ErrorCode::kUsage, fmt::format("DST, {}, is a directory inside SRC: the next run would copy the copies",
                                                printable(request.destination.directory.string(), 4096)));
+  }
+  for (const auto* const name : {&request.source, &request.destination}) {
+    FL_CHECK(require_apart(input.settings, *name));
   }
   return {};
 }
@@ -127,8 +131,6 @@ Status parse_run(const Settings& settings, replicate::PatternCache& patterns, Tr
   FL_TRY(request.options.max_deletes, at(settings, "max-deletes", parse_delete_limit(settings.text("max-deletes"))));
   request.options.fail_fast = settings.on("fail-fast");
   FL_CHECK(require_place(settings, "checkpoint"));
-  FL_CHECK(require_apart(settings, "report", "checkpoint"));
-  FL_CHECK(require_apart(settings, "metrics-file", "checkpoint"));
   request.checkpoint = settings.text("checkpoint");
   request.checkpoint_ttl = settings.duration("checkpoint-ttl");
   request.lock = settings.text("lock");

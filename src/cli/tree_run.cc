@@ -74,7 +74,7 @@ Result<RunState> take_state(const TreeRequest& request, const RunServices& servi
   if (request.checkpoint.empty()) return state;
   FL_TRY(state.checkpoint, replicate::Checkpoint::open(services.cleanups, request.checkpoint,
                                                        {source, destination, request.selection_text},
-                                                       request.checkpoint_ttl, services.clock));
+                                                       request.checkpoint_ttl, services.clock, services.log));
   return state;
 }
 

@@ -12,14 +12,12 @@
 #include <cstdio>
 #include <string_view>
 
-#include "freightliner/base/clock.h"
 #include "freightliner/base/text.h"
 #include "io/beneath.h"
 
 namespace freightliner::io {
 namespace {
 
-constexpr Duration kLockPoll = std::chrono::milliseconds(50);
 constexpr int kMaxNameTries = 16;
 
 std::string shown(const Directory& directory, const std::string& name) {
@@ -127,6 +125,7 @@ AtomicFile& AtomicFile::operator=(AtomicFile&& other) noexcept {
   file_ = std::move(other.file_);
   name_ = std::move(other.name_);
   temporary_ = std::move(other.temporary_);
+  synced_ = other.synced_;
   return *this;
 }
 
@@ -136,14 +135,16 @@ AtomicFile::~AtomicFile() {
 
 Status AtomicFile::write(ByteSpan bytes) {
   if (!file_) return fail(closed_error(name_));
+  synced_ = false;
   Status written = write_all(file_, bytes);
   if (written) return written;
   abort();
   return fail(std::move(written).error().with_context(shown(*directory_, name_)));
 }
 
-Status AtomicFile::commit() {
+Status AtomicFile::sync() {
   if (!file_) return fail(closed_error(name_));
+  if (synced_) return {};
   // After a failed fsync the kernel may have marked the lost pages clean, and a second fsync would succeed (Rebello et
   // al., "Can Applications Recover from fsync Failures?", ATC 2020): so any failure ends this file.
   if (fsync(file_.get()) != 0) {
@@ -151,6 +152,12 @@ Status AtomicFile::commit() {
     abort();
     return fail(std::move(error));
   }
+  synced_ = true;
+  return {};
+}
+
+Status AtomicFile::commit() {
+  FL_CHECK(sync());
   if (renameat(directory_->fd(), temporary_.c_str(), directory_->fd(), name_.c_str()) != 0) {
     Error error = errno_error(errno, "rename a temporary file to " + shown(*directory_, name_));
     abort();
@@ -171,34 +178,6 @@ void AtomicFile::abort() noexcept {
   file_.reset();
   // What can't be removed is told by nobody here: its name (".….tmp") says what it is.
   static_cast<void>(unlinkat(directory_->fd(), temporary_.c_str(), 0));
-}
-
-Result<FileLock> FileLock::acquire(const Directory& directory, const std::string& name, const std::stop_token& stop) {
-  FL_CHECK(check_file_name(name));
-  UniqueFd file(openat(directory.fd(), name.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666));
-  if (!file && errno == ELOOP) {
-    return fail(ErrorCode::kIntegrity,
-                fmt::format("{} is a symbolic link: remove it, a lock file is made there", shown(directory, name)));
-  }
-  if (!file) {
-    const Error error = errno_error(errno, "open the lock file " + shown(directory, name));
-    return fail(ErrorCode::kLocalIo, error.message());
-  }
-  SystemClock clock;
-  for (;;) {
-    if (flock(file.get(), LOCK_EX | LOCK_NB) == 0) return FileLock(std::move(file));
-    if (errno == EINTR) continue;
-    if (errno != EWOULDBLOCK) return fail(errno_error(errno, "lock " + shown(directory, name)));
-    if (stop.stop_requested() || !clock.sleep_for(kLockPoll, stop)) {
-      return fail(ErrorCode::kCancelled,
-                  fmt::format("stopped while another run held the lock {}", shown(directory, name)));
-    }
-  }
-}
-
-Status FileLock::release() const {
-  if (flock(file_.get(), LOCK_UN) == 0) return {};
-  return fail(errno_error(errno, "release a lock"));
 }
 
 }  // namespace freightliner::io

@@ -55,7 +55,9 @@ Status sync_directory(int fd, const std::filesystem::path& path) {
 }
 
 // Makes the entry of a new directory durable. A parent that may not be read can't be synced, and need not be.
-Status sync_parent(const std::filesystem::path& child) {
+Status sync_parent(const std::filesystem::path& directory) {
+  const std::filesystem::path child =
+      directory.has_filename() ? directory : directory.parent_path();  // without a slash
   const std::filesystem::path parent = child.has_parent_path() ? child.parent_path() : std::filesystem::path(".");
   const UniqueFd fd(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return {};
@@ -102,11 +104,17 @@ Result<Directory> Directory::open(const std::filesystem::path& path) {
 
 Result<Directory> Directory::create(const std::filesystem::path& path) {
   std::filesystem::path current;
+  std::filesystem::path last_present;
   for (const auto& component : path) {
     current /= component;
     struct stat status = {};
-    if (stat(current.c_str(), &status) == 0) continue;
+    if (stat(current.c_str(), &status) == 0) {
+      last_present = current;
+      continue;
+    }
     if (mkdir(current.c_str(), 0777) == 0) {
+      // A run that was killed may have made that one and not come to this.
+      if (!last_present.empty()) FL_CHECK(sync_parent(std::exchange(last_present, {})));
       FL_CHECK(sync_parent(current));
     } else if (errno != EEXIST) {
       return fail(errno_error(errno, "create the directory " + shown(current)));
@@ -141,11 +149,13 @@ Status Directory::create_directory(const std::string& relative) const {
   const std::string name(slash == std::string_view::npos ? trimmed : trimmed.substr(slash + 1));
   const UniqueFd parent_fd = open_beneath(fd(), parent, O_RDONLY | O_DIRECTORY);
   if (!parent_fd) return fail(open_error(errno, path_ / parent));
-  if (mkdirat(parent_fd.get(), name.c_str(), 0777) == 0) return sync_directory(parent_fd.get(), path_ / parent);
-  if (errno != EEXIST) return fail(errno_error(errno, "create the directory " + shown(path_ / relative)));
-  const UniqueFd existing = open_beneath(parent_fd.get(), name, O_PATH | O_DIRECTORY);
-  if (!existing) return fail(open_error(errno, path_ / relative));
-  return {};
+  if (mkdirat(parent_fd.get(), name.c_str(), 0777) != 0) {
+    if (errno != EEXIST) return fail(errno_error(errno, "create the directory " + shown(path_ / relative)));
+    const UniqueFd existing = open_beneath(parent_fd.get(), name, O_PATH | O_DIRECTORY);
+    if (!existing) return fail(open_error(errno, path_ / relative));
+  }
+  // Also of one that was there: who made it may have been killed before this.
+  return sync_directory(parent_fd.get(), path_ / parent);
 }
 
 Result<Directory> Directory::open_directory(const std::string& relative) const {
@@ -157,6 +167,10 @@ Result<Directory> Directory::open_directory(const std::string& relative) const {
 
 Status Directory::sync() const {
   return sync_directory(fd(), path_);
+}
+
+Status Directory::sync_entry() const {
+  return sync_parent(path_);
 }
 
 Result<std::uint64_t> file_size(const UniqueFd& file) {
@@ -231,6 +245,20 @@ Result<std::string> read_small_file(const UniqueFd& file, std::size_t limit, std
     return fail(std::move(text).error().with_context(safe_name));
   }
   return text;
+}
+
+std::filesystem::path resolve(const std::filesystem::path& path) {
+  std::error_code error;
+  // Where nothing is there yet, weakly_canonical() alone leaves a relative path relative.
+  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
+  if (error) return path;
+  std::filesystem::path whole = std::filesystem::weakly_canonical(absolute, error);
+  return error ? absolute : whole;
+}
+
+bool is_same_file(const std::filesystem::path& one, const std::filesystem::path& other) {
+  std::error_code error;
+  return std::filesystem::equivalent(one, other, error) || resolve(one) == resolve(other);
 }
 
 Error errno_error(int error_number, std::string_view what) {

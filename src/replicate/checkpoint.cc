@@ -137,8 +137,8 @@ struct Loaded {
 
 class Checkpoint::Impl {
  public:
-  Impl(runtime::CleanupRegistry& cleanups, std::string shown, Duration ttl, Clock& clock)
-      : cleanups_(cleanups), shown_(std::move(shown)), ttl_(ttl), clock_(clock) {}
+  Impl(runtime::CleanupRegistry& cleanups, std::string shown, Duration ttl, Clock& clock, Logger log)
+      : cleanups_(cleanups), shown_(std::move(shown)), ttl_(ttl), clock_(clock), log_(log) {}
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl();
@@ -162,6 +162,7 @@ class Checkpoint::Impl {
 
   bool is_fresh(system_clock::time_point time, Duration life) const;
   Result<Loaded> read(const io::UniqueFd& file, const JournalHeader& wanted) const;
+  void distrust(Loaded& loaded) const;
   Status copy_current(const io::UniqueFd& from, const Loaded& loaded, TextBuffer& to) const;
   Result<bool> append(State& state, const std::string& line);
   Status sync();
@@ -170,6 +171,7 @@ class Checkpoint::Impl {
   std::string shown_;
   Duration ttl_;
   Clock& clock_;
+  Logger log_;
   io::UniqueFd file_;  // set by load()
   Guarded<State> state_;
   runtime::CleanupRegistry::Registration release_;  // of file_
@@ -235,6 +237,15 @@ Status Checkpoint::Impl::copy_current(const io::UniqueFd& from, const Loaded& lo
   }
 }
 
+// Nobody else may say which tags need no look, or, with a Location, where blobs are sent to. It is read all the same:
+// only a journal of this job may be replaced.
+void Checkpoint::Impl::distrust(Loaded& loaded) const {
+  loaded.tags.clear();
+  loaded.uploads = SavedUploads();
+  log_.warn("other users could have written to the checkpoint {}: what it says is not used, and it is begun anew",
+            shown_);
+}
+
 Status Checkpoint::Impl::load(const LocalName& place, io::UniqueFd file, const JournalHeader& wanted) {
   FL_TRY(std::uint64_t size, io::file_size(file));
   Loaded loaded;
@@ -245,8 +256,7 @@ Status Checkpoint::Impl::load(const LocalName& place, io::UniqueFd file, const J
   } else {
     FL_TRY(loaded, read(file, wanted));
     FL_TRY(const Exposure exposure, exposure_of(file, shown_));
-    // Blobs are sent to where a Location points: nobody else may say where that is.
-    if (exposure.write) loaded.uploads = SavedUploads();
+    if (exposure.write) distrust(loaded);
     if (exposure.any || loaded.format != kJournalFormat || (loaded.lines - loaded.current) * 2 > loaded.lines) {
       FL_TRY(file_, replace_journal(cleanups_, place, [&](TextBuffer& to) { return copy_current(file, loaded, to); }));
       FL_TRY(loaded.end, io::file_size(file_));
@@ -343,10 +353,11 @@ Checkpoint::~Checkpoint() = default;
 
 Result<std::unique_ptr<Checkpoint>> Checkpoint::open(runtime::CleanupRegistry& cleanups,
                                                      const std::filesystem::path& path,
-                                                     const CheckpointBinding& binding, Duration ttl, Clock& clock) {
+                                                     const CheckpointBinding& binding, Duration ttl, Clock& clock,
+                                                     Logger log) {
   FL_TRY(const LocalName place, locate(path));
   FL_TRY(io::UniqueFd file, lock_journal(place, kMode));
-  auto impl = std::make_unique<Impl>(cleanups, place.shown, ttl, clock);
+  auto impl = std::make_unique<Impl>(cleanups, place.shown, ttl, clock, log);
   FL_CHECK(impl->load(place, std::move(file), header_of(binding, clock.wall_time())));
   return std::unique_ptr<Checkpoint>(new Checkpoint(std::move(impl)));
 }

@@ -19,6 +19,15 @@ constexpr Duration kPoll = std::chrono::milliseconds(100);
 constexpr mode_t kMode = 0600;
 constexpr std::size_t kMaxPid = 20;
 
+bool is_number(std::string_view text) noexcept {
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+std::string_view without_newline(std::string_view text) noexcept {
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  return text;
+}
+
 Status check_owner(const io::UniqueFd& file, const std::string& shown) {
   struct stat status = {};
   if (fstat(file.get(), &status) != 0) return fail(io::errno_error(errno, "look at " + shown));
@@ -27,6 +36,16 @@ Status check_owner(const io::UniqueFd& file, const std::string& shown) {
       ErrorCode::kIntegrity,
       fmt::format("the lock file {} belongs to another user, who could keep it locked: name another with --lock",
                   shown));
+}
+
+// The file is emptied by who takes the lock: one that holds anything but a process id is somebody's.
+Status check_contents(const io::UniqueFd& file, const std::string& shown) {
+  constexpr std::size_t kMost = 64;
+  auto text = io::read_small_file(file, kMost, shown);
+  if (!text && text.error().code() != ErrorCode::kProtocol) return fail(std::move(text).error());
+  if (text && (text->empty() || is_number(without_newline(*text)))) return {};
+  return fail(ErrorCode::kUsage,
+              fmt::format("{} is no lock file, which is empty or holds a process id: name another with --lock", shown));
 }
 
 // For messages alone, so a full disk does not keep a run away.
@@ -39,8 +58,7 @@ void write_holder(const io::UniqueFd& file) {
 std::string holder_of(const io::UniqueFd& file, const std::string& shown) {
   const auto text = io::read_small_file(file, kMaxPid, shown);
   const std::string_view number = text ? trim(*text) : std::string_view();
-  const bool is_number = !number.empty() && std::ranges::all_of(number, [](char c) { return c >= '0' && c <= '9'; });
-  return is_number ? fmt::format("another run (process {})", number) : "another run";
+  return is_number(number) ? fmt::format("another run (process {})", number) : "another run";
 }
 
 }  // namespace
@@ -53,6 +71,7 @@ Result<RunLock> RunLock::acquire(runtime::CleanupRegistry& cleanups, const std::
     FL_TRY(LockAttempt attempt, try_lock(place, kMode));
     FL_CHECK(check_owner(attempt.file, place.shown));
     if (attempt.held) {
+      FL_CHECK(check_contents(attempt.file, place.shown));
       write_holder(attempt.file);
       auto release = register_lock(cleanups, place, attempt.file);
       return RunLock(std::move(attempt.file), std::move(release));

@@ -24,6 +24,12 @@ Result<TemporaryFile> TemporaryFile::create(CleanupRegistry& cleanups, const io:
   return TemporaryFile(std::move(file), std::move(cleanup));
 }
 
+Status TemporaryFile::sync() {
+  Status synced = file_.sync();
+  if (!synced) cleanup_.run();  // the file was given up
+  return synced;
+}
+
 Status TemporaryFile::commit() {
   return settle(file_.commit());
 }

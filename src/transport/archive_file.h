@@ -15,11 +15,12 @@ namespace freightliner::transport {
 
 /// A new archive while it is written. Members have sizes that are known beforehand, so each reserves its place (header,
 /// bytes, padding) at the end of the file and is then written there, several at a time. Safe from any thread, but for
-/// finish(). Destroyed unfinished: the file is gone.
+/// close() and publish(). Destroyed before that: the file is gone.
 class ArchiveFile {
  public:
-  /// A temporary file that finish() renames to `name`. The directory and the registry outlive it. `shown` is the
-  /// archive's name in errors.
+  /// A temporary file that publish() renames to `name`, with the mode, and where that can be owner
+  /// and group, of the file that has the name now.
+  /// The directory and the registry outlive it. `shown` is the archive's name in errors.
   static Result<std::unique_ptr<ArchiveFile>> create(runtime::CleanupRegistry& cleanups, const io::Directory& directory,
                                                      const std::string& name, std::string shown);
   ArchiveFile(const ArchiveFile&) = delete;
@@ -36,9 +37,11 @@ class ArchiveFile {
                      const std::stop_token& stop);
   /// A member that was committed.
   std::optional<FileRange> find(const std::string& name) const;
-  /// Closes the tar, makes it durable and visible. Errors: kInternal where a member was begun and not committed,
-  /// kLocalIo.
-  Status finish();
+  /// Closes the tar and makes it durable, which takes its time. Errors: kInternal where a member was begun and not
+  /// committed, kLocalIo.
+  Status close();
+  /// Makes it visible, and that durable. Follows close(). Errors: kLocalIo.
+  Status publish() { return file_.commit(); }
 
  private:
   class Writer;

@@ -7,6 +7,7 @@
 
 #include "freightliner/base/guarded.h"
 #include "freightliner/base/text.h"
+#include "freightliner/io/file_lock.h"
 #include "transport/archive_file.h"
 #include "transport/file_identity.h"
 #include "transport/layout_store.h"
@@ -83,6 +84,7 @@ class ArchiveStore final : public LayoutStore {
   Status prepare(Pending& pending) const;
   Result<ArchiveFile*> file();
   Status carry_over(ArchiveFile& file, const std::stop_token& stop) const;
+  Status replace_old(ArchiveFile& archive, const std::stop_token& stop);
 
   std::filesystem::path path_;
   ArchivePlace place_;
@@ -193,15 +195,24 @@ Status ArchiveStore::finish(const std::stop_token& stop) {
   FL_CHECK(carry_over(*archive, stop));
   FL_CHECK(archive->put_member(kIndexFile, as_bytes(index)));
   FL_CHECK(archive->put_member(kVersionFile, as_bytes(kVersionText)));
-  // What another run wrote since is not in the new file, and must not be lost.
-  FL_TRY(const FileIdentity now, identify(place_));
-  if (now != old_identity_) {
-    return fail(ErrorCode::kLocked,
-                fmt::format("{} was changed by another program meanwhile: run this again", shown()));
-  }
-  FL_CHECK(archive->finish());
+  FL_CHECK(archive->close());
+  FL_CHECK(replace_old(*archive, stop));
   log_.debug("wrote {}", shown());
   return {};
+}
+
+// What another run wrote since is not in the new file, and must not be lost. All who write archives in this directory
+// lock it between their look and their rename, which is short: the bytes are on the disk already. Where there are no
+// such locks, that is all there is.
+Status ArchiveStore::replace_old(ArchiveFile& archive, const std::stop_token& stop) {
+  FL_TRY(const std::optional<io::FileLock> lock, io::FileLock::acquire(place_.directory, stop, {.log = log_}));
+  runtime::CleanupRegistry::Registration held;
+  if (lock)
+    held = cleanups_.add(runtime::CleanupKind::kLock, "on the directory of " + shown(),
+                         [&lock] { return lock->release(); });
+  FL_TRY(const FileIdentity now, identify(place_));
+  if (now == old_identity_) return archive.publish();
+  return fail(ErrorCode::kLocked, fmt::format("{} was changed by another program meanwhile: run this again", shown()));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include <atomic>
 #include <cerrno>
 #include <condition_variable>
 #include <mutex>
@@ -9,6 +10,7 @@
 #include "freightliner/base/guarded.h"
 #include "freightliner/base/text.h"
 #include "freightliner/io/atomic_file.h"
+#include "freightliner/io/file_lock.h"
 #include "freightliner/runtime/temporary_file.h"
 #include "transport/file_identity.h"
 #include "transport/layout_store.h"
@@ -18,9 +20,6 @@ namespace {
 
 using SharedDirectory = std::shared_ptr<const io::Directory>;
 using SharedImages = std::shared_ptr<const IndexSnapshot>;
-
-// Other tools pass over names in a layout that they do not know.
-constexpr char kLockFile[] = ".freightliner.lock";
 
 /// A blob in a temporary file beside its place.
 template <class Interface>
@@ -116,6 +115,7 @@ class DirectoryStore final : public LayoutStore {
   void settle(const std::vector<Waiting*>& batch, const Waiting& own, const Status& outcome);
   Status change_together(const std::vector<Waiting*>& batch, const std::stop_token& stop);
   Result<bool> changes_nothing(const std::vector<Waiting*>& batch) const;
+  Result<io::FileLock> lock_index(const io::Directory& directory, const std::stop_token& stop);
   Status write_index(const io::Directory& directory, LayoutIndex index);
 
   const std::shared_ptr<LayoutRoot> root_;
@@ -127,6 +127,7 @@ class DirectoryStore final : public LayoutStore {
   std::mutex changes_mutex_;
   std::condition_variable changes_settled_;
   Changes changes_;
+  std::atomic<bool> locked_out_ = false;  // the last wait for the lock was for nothing
 };
 
 Status DirectoryStore::check_existing() const {
@@ -181,6 +182,9 @@ Result<SharedDirectory> DirectoryStore::prepare() {
     root_->sweep_blobs();
     FL_TRY(present, has_version(*this));
     if (present) return {};
+    // A new layout, whose directory may be there: from the user, or from a run that was killed when it had just made
+    // it.
+    FL_CHECK(directory->sync_entry());
     FL_TRY(runtime::TemporaryFile file, runtime::TemporaryFile::create(cleanups_, *directory, kVersionFile));
     FL_CHECK(file.write(as_bytes(kVersionText)));
     FL_CHECK(file.commit());
@@ -260,12 +264,21 @@ Result<bool> DirectoryStore::changes_nothing(const std::vector<Waiting*>& batch)
   return !changed;
 }
 
+// Many tags may wait one after the other for a holder that hangs: the patience is for the first.
+Result<io::FileLock> DirectoryStore::lock_index(const io::Directory& directory, const std::stop_token& stop) {
+  io::LockPatience patience{.log = log_};
+  if (locked_out_.load()) patience.limit = Duration(0);
+  auto lock = io::FileLock::acquire(directory, kLockFile, stop, patience);
+  locked_out_ = !lock && lock.error().code() == ErrorCode::kLocked;
+  return lock;
+}
+
 // Under the lock it is the index of that moment which is changed, so that what other processes wrote since stays.
 Status DirectoryStore::change_together(const std::vector<Waiting*>& batch, const std::stop_token& stop) {
   FL_TRY(const bool needless, changes_nothing(batch));
   if (needless) return {};
   FL_TRY(const SharedDirectory directory, prepare());
-  FL_TRY(const io::FileLock lock, io::FileLock::acquire(*directory, kLockFile, stop));
+  FL_TRY(const io::FileLock lock, lock_index(*directory, stop));
   const auto held = cleanups_.add(runtime::CleanupKind::kLock, describe(kLockFile), [&lock] { return lock.release(); });
   std::optional<LayoutIndex> index;
   FL_CHECK(known_.with([&](Known& known) -> Status {

@@ -83,6 +83,8 @@ Result<ArchivePlace> locate_archive(const std::filesystem::path& path);
 
 inline constexpr char kVersionFile[] = "oci-layout";
 inline constexpr char kIndexFile[] = "index.json";
+/// Held while the index is changed. Other tools pass over names in a layout that they do not know.
+inline constexpr char kLockFile[] = ".freightliner.lock";
 /// What an oci-layout file holds (image-layout.md, "oci-layout file").
 inline constexpr std::string_view kVersionText = R"({"imageLayoutVersion":"1.0.0"})";
 

@@ -69,6 +69,8 @@ Result<Shared> LayoutRoot::make_blobs(oci::DigestAlgorithm algorithm) {
     Shared& slot = slots.at(static_cast<std::size_t>(algorithm));
     if (slot) return slot;
     const std::string name = blobs_name(algorithm);
+    // Found or made by this run: one that was killed may have made it, and not come to this.
+    FL_CHECK(root->sync_entry());
     FL_CHECK(create_levels(*root, name));
     FL_TRY(slot, open_below(*root, name));
     return slot;

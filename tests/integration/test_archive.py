@@ -1,11 +1,14 @@
 """oci-archive: a layout in one tar, read member by member and never extracted."""
 
+import fcntl
 import io
+import os
 import tarfile
 import unittest
 
 from support import images, oracle, process
 from support.case import Case, at
+from support.tree import LOCKED
 from test_layout import HELLO
 
 
@@ -65,6 +68,65 @@ class Archives(Case):
         self.refuse_copy(5, at(source, "a", "v1"), f"oci-archive:{self.archive}:v1")
         self.assertEqual(self.archive.read_bytes(), before)
         self.assertEqual([path.name for path in self.directory.glob("*image*")], ["image.tar"])
+
+
+class SeveralWriters(Case):
+    """Of two runs that write one archive at the same time, the one that would lose the other's image says so."""
+
+    def setUp(self):
+        super().setUp()
+        self.archive = self.directory / "image.tar"
+        self.images = {f"v{number}": images.single(number) for number in range(4)}
+        self.source = self.scripted()
+        for tag, image in self.images.items():
+            self.source.load(image, "a", tag)
+
+    def start(self, tag):
+        run = self.program.start("copy", "--progress", "none", at(self.source, "a", tag), f"oci-archive:{self.archive}:{tag}")
+        self.addCleanup(lambda: run.alive() and run.send_signal(9))
+        return run
+
+    def begun(self):
+        return len(list(self.directory.glob(".image.tar.*.tmp")))
+
+    def finish(self, runs):
+        """Each tag whose run ended with 0 is in the archive; who lost says so, and comes to it the next time."""
+        done = {tag: run.wait() for tag, run in runs.items()}
+        for tag, result in done.items():
+            self.assertIn(result.exit_code, (0, LOCKED), result)
+            self.check_run(result)
+            if result.exit_code == LOCKED:
+                self.assertIn("changed by another program", result.stderr)
+                self.assertIn(str(self.archive), result.stderr)
+        done = {tag: result.exit_code for tag, result in done.items()}
+        for tag in (tag for tag, code in done.items() if code == 0):
+            self.assertEqual(oracle.verify_archive(self.archive, tag).digest, self.images[tag].digest, done)
+        for tag in (tag for tag, code in done.items() if code != 0):
+            self.copy(at(self.source, "a", tag), f"oci-archive:{self.archive}:{tag}")
+        for tag, image in self.images.items():
+            if tag in runs:
+                self.assertEqual(oracle.verify_archive(self.archive, tag).digest, image.digest, done)
+        self.assertEqual([path.name for path in self.directory.glob("*image*")], ["image.tar"])
+        return done
+
+    def test_both_at_the_end_at_once(self):
+        directory = os.open(self.directory, os.O_RDONLY)
+        self.addCleanup(os.close, directory)
+        fcntl.flock(directory, fcntl.LOCK_EX)  # so that none is through before the other has begun
+        runs = {tag: self.start(tag) for tag in ("v0", "v1")}
+        process.wait_until(lambda: self.begun() == 2, timeout=60, what="two runs that write")
+        self.assertFalse(self.archive.exists())
+        fcntl.flock(directory, fcntl.LOCK_UN)
+        self.assertEqual(sorted(self.finish(runs).values()), [0, LOCKED])
+
+    def test_several_at_any_time(self):
+        for _ in range(3):
+            self.archive.unlink(missing_ok=True)
+            self.finish({tag: self.start(tag) for tag in self.images})
+
+    def test_the_lock_leaves_the_directory_as_it_was(self):
+        self.copy(at(self.source, "a", "v0"), f"oci-archive:{self.archive}:v0")
+        self.assertEqual([path.name for path in self.directory.iterdir() if path.is_file()], ["image.tar"])
 
 
 class Hostile(Case):

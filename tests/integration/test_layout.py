@@ -1,5 +1,6 @@
 """OCI layouts: written as a trusted store is, read without trust."""
 
+import fcntl
 import json
 import os
 import pathlib
@@ -162,6 +163,75 @@ class Writing(Case):
         result = self.program.run("copy", "--progress", "none", f"oci:{HELLO}:latest", f"oci:{other}:v1")
         self.check_run(result)
         self.assertEqual((other / "letter.txt").read_text(), "dear")
+
+
+class ADirectoryThatAKilledRunMade(Case):
+    """mkdir was done, the fsync after it was not: a power cut may still take it, with all that comes into it."""
+
+    def synced(self, *command):
+        """The directories that a run syncs."""
+        trace = self.directory / "trace"
+        self.succeed(*command, prefix=("strace", "-f", "-y", "-o", trace, "-e", "trace=fsync"),
+                     env={"ASAN_OPTIONS": "detect_leaks=0"})
+        return set(re.findall(r"fsync\(\d+<([^>]*)>", trace.read_text()))
+
+    def copy_to(self, layout, tag="v1"):
+        return self.synced("copy", "--progress", "none", f"oci:{HELLO}:latest", f"oci:{layout}:{tag}")
+
+    def test_its_entry_becomes_durable(self):
+        outer = self.directory / "outer"
+        for made in ("outer", "outer/inner", "outer/inner/layout", "outer/inner/layout/blobs", "outer/inner/layout/blobs/sha256"):
+            with self.subTest(made=made):
+                shutil.rmtree(outer, ignore_errors=True)
+                (self.directory / made).mkdir(parents=True)
+                self.assertIn(str((self.directory / made).parent), self.copy_to(outer / "inner/layout"))
+                oracle.verify_layout(outer / "inner/layout", "v1")
+
+    def test_in_a_tree(self):
+        source = self.scripted()
+        source.load(images.single(), "team/app", "v1")
+        for made in ("tree", "tree/team", "tree/team/app", "tree/_blobs", "tree/_blobs/sha256"):
+            with self.subTest(made=made):
+                shutil.rmtree(self.directory / "tree", ignore_errors=True)
+                (self.directory / made).mkdir(parents=True)
+                synced = self.synced("replicate-tree", "--progress", "none", "--lock", self.directory / "lock", source.host,
+                                     f"oci-tree:{self.directory}/tree")
+                self.assertIn(str((self.directory / made).parent), synced)
+
+    def test_with_nothing_to_do_nothing_is_synced(self):
+        layout = self.directory / "layout"
+        self.copy_to(layout)
+        self.assertEqual(self.copy_to(layout), set())
+
+
+class ALockThatIsHeld(Case):
+    """Who may read the lock file can lock it, and hang."""
+
+    def setUp(self):
+        super().setUp()
+        self.layout = self.directory / "layout"
+        self.copy(f"oci:{HELLO}:latest", f"oci:{self.layout}:v1")
+        self.lock = open(self.layout / ".freightliner.lock", "rb")
+        self.addCleanup(self.lock.close)
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
+        self.writer = self.program.start("copy", "--progress", "none", f"oci:{HELLO}:latest", f"oci:{self.layout}:v2")
+        self.addCleanup(lambda: self.writer.alive() and self.writer.send_signal(9))
+        process.wait_until(lambda: "waiting for the lock" in self.writer.stderr(), timeout=60, what="a warning")
+        self.assertTrue(self.writer.alive())
+
+    def test_the_wait_is_told_and_ends_with_the_lock(self):
+        self.assertIn(str(self.layout / ".freightliner.lock"), self.writer.stderr())
+        fcntl.flock(self.lock, fcntl.LOCK_UN)
+        result = self.writer.wait()
+        self.assertEqual(result.exit_code, 0, result)
+        self.assertEqual(oracle.verify_layout(self.layout, "v2").digest, oracle.layout_entry(HELLO)["digest"])
+
+    def test_a_signal_ends_the_wait(self):
+        self.writer.send_signal(15)
+        result = self.writer.wait()
+        self.assertEqual(result.exit_code, 143, result)
+        self.check_run(result)
+        self.assertNotIn("left behind", result.stderr)
 
 
 class Reading(Case):

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -30,6 +29,9 @@ class AtomicFile {
   const UniqueFd& file() const noexcept { return file_; }
   /// The name that the temporary has in the directory until commit().
   const std::string& temporary_name() const noexcept { return temporary_; }
+  /// Makes the bytes durable, and nothing visible: then what is left of commit() takes no time that grows with the
+  /// file. Nothing is written through file() after it. Errors as write().
+  Status sync();
   /// Makes the file appear under its name, in the place of one that is there. A failure gives the file up, but where
   /// only the last step failed (the directory's fsync): then it has its name, and may lose it in a power cut. Errors as
   /// write().
@@ -46,6 +48,7 @@ class AtomicFile {
   UniqueFd file_;
   std::string name_;
   std::string temporary_;
+  bool synced_ = false;
 };
 
 /// Removes the temporaries of processes that have died (see AtomicFile) from a directory. What can't be looked at or
@@ -53,20 +56,5 @@ class AtomicFile {
 void remove_stale_temporaries(const Directory& directory) noexcept;
 /// The same for the temporaries of one file alone, in a directory that others use as well.
 void remove_stale_temporaries_of(const Directory& directory, std::string_view name) noexcept;
-
-/// An advisory lock on a file (flock(2)), created where missing, released on destruction and by the kernel when the
-/// holder dies. The lock file stays.
-class FileLock {
- public:
-  /// Waits until the lock is free or `stop` is asked for (polling every 50 ms). A lock that is free is taken even then.
-  /// Errors: kIntegrity for a bad name or a symbolic link, kLocalIo, kCancelled.
-  static Result<FileLock> acquire(const Directory& directory, const std::string& name, const std::stop_token& stop);
-  /// Gives the lock up before the end. From any thread.
-  Status release() const;
-
- private:
-  explicit FileLock(UniqueFd file) : file_(std::move(file)) {}
-  UniqueFd file_;
-};
 
 }  // namespace freightliner::io

@@ -49,13 +49,15 @@ class Directory {
   /// Opens a regular file below for reading; nullopt where there is none. Errors: kIntegrity for a link or anything
   /// that is no regular file, or a path with ".." or a NUL; else kLocalIo.
   Result<std::optional<UniqueFd>> open_file(const std::string& relative) const;
-  /// Creates one directory level below, durably, where it is missing. Errors: kIntegrity for a link, kNotFound for a
-  /// missing parent, kLocalIo.
+  /// Creates one directory level below where it is missing, and makes it durable also where it is not. Errors:
+  /// kIntegrity for a link, kNotFound for a missing parent, kLocalIo.
   Status create_directory(const std::string& relative) const;
   /// Opens a directory below. Errors: kIntegrity for a link, kNotFound, kLocalIo.
   Result<Directory> open_directory(const std::string& relative) const;
   /// fsync(2) on the directory itself.
   Status sync() const;
+  /// fsync(2) on the directory that it stands in, as far as that may be read: then it does not go away itself.
+  Status sync_entry() const;
   const std::filesystem::path& path() const noexcept { return path_; }
   int fd() const noexcept { return fd_.get(); }
 
@@ -81,6 +83,12 @@ Result<std::string> read_small_file(const UniqueFd& file, std::size_t limit, std
 /// library's iterator: libstdc++'s allocates where it may not throw, and ends the process where memory is short.
 /// Errors: kNotFound where there is no such directory, kLocalIo.
 Result<std::vector<std::string>> list_directory(const std::filesystem::path& path);
+
+/// A path as one text for one place, whatever way leads there: absolute, its links followed as far as it exists. What
+/// can't be resolved stays as it is.
+std::filesystem::path resolve(const std::filesystem::path& path);
+/// Whether both name one file, by whatever way. Neither has to exist.
+bool is_same_file(const std::filesystem::path& one, const std::filesystem::path& other);
 
 /// errno as an Error: ENOENT → kNotFound, all else kLocalIo. `what` as in "write /x/y".
 Error errno_error(int error_number, std::string_view what);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "freightliner/base/clock.h"
+#include "freightliner/base/log.h"
 #include "freightliner/oci/digest.h"
 #include "freightliner/registry/upload_journal.h"
 #include "freightliner/runtime/cleanup_registry.h"
@@ -51,11 +52,12 @@ class Checkpoint final : public registry::UploadJournal {
   /// Opens or creates. Tags older than `ttl` count as not there, and so do uploads after seven days, when registries
   /// have dropped them. Such lines, and those that later ones replace, are dropped from the file (rewritten atomically)
   /// where they make up more than half of it. A file that other users can read is written anew as a private one; where
-  /// they could have written to it, without its uploads. Errors: kUsage for a journal of another binding (naming what
-  /// differs and `freightliner checkpoint clear`), kIntegrity for a damaged one (with the line), kLocked where another
-  /// run has it open, kLocalIo. The registry outlives the checkpoint.
+  /// they could have written to it, without its tags and uploads, which is logged. Errors: kUsage for a journal of
+  /// another binding (naming what differs and `freightliner checkpoint clear`), kIntegrity for a damaged one (with the
+  /// line), kLocked where another run has it open, kLocalIo. The registry outlives the checkpoint.
   static Result<std::unique_ptr<Checkpoint>> open(runtime::CleanupRegistry& cleanups, const std::filesystem::path& path,
-                                                  const CheckpointBinding& binding, Duration ttl, Clock& clock);
+                                                  const CheckpointBinding& binding, Duration ttl, Clock& clock,
+                                                  Logger log = {});
   ~Checkpoint() override;
 
   /// The digest that a tag was finished with, within the time to live.

@@ -29,6 +29,7 @@ class TemporaryFile {
   // As those of AtomicFile.
   Status write(ByteSpan bytes) { return file_.write(bytes); }
   const io::UniqueFd& file() const noexcept { return file_.file(); }
+  Status sync();
   Status commit();
   Status commit_as(const std::string& name);
   void abort() noexcept;

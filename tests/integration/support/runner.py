@@ -52,6 +52,11 @@ class Running:
     def alive(self):
         return self._child.poll() is None
 
+    def stderr(self):
+        """What it has written by now."""
+        size = os.fstat(self._stderr.fileno()).st_size
+        return os.pread(self._stderr.fileno(), size, 0).decode(errors="replace")
+
     def wait(self, timeout=60):
         try:
             code = self._child.wait(timeout)

@@ -21,7 +21,6 @@ namespace freightliner::io {
 namespace {
 
 using test::TemporaryDirectory;
-using ::testing::HasSubstr;
 
 class AtomicFileTest : public ::testing::Test {
  protected:
@@ -226,74 +225,17 @@ TEST_F(AtomicFileTest, LargeWrites) {
   EXPECT_EQ(std::filesystem::file_size(temporary_ / "large"), text.size());
 }
 
-class FileLockTest : public ::testing::Test {
- protected:
-  TemporaryDirectory temporary_;
-  Directory directory_ = *Directory::open(temporary_.path());
-};
-
-TEST_F(FileLockTest, IsHeldByOneAtATime) {
-  const std::stop_token never;
-  auto first = FileLock::acquire(directory_, "lock", never);
-  ASSERT_TRUE(first);
-  std::stop_source stop;
-  std::jthread stopper([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(120));
-    stop.request_stop();
-  });
-  const auto refused = FileLock::acquire(directory_, "lock", stop.get_token());
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code(), ErrorCode::kCancelled);
-  EXPECT_THAT(refused.error().message(), HasSubstr("lock"));
-}
-
-TEST_F(FileLockTest, WaitsUntilItIsFree) {
-  const std::stop_token never;
-  std::atomic<int> guarded = 0;  // atomic for ThreadSanitizer, which knows no flock; read and written apart
-  std::vector<std::jthread> threads;
-  for (int i = 0; i < 4; ++i) {
-    threads.emplace_back([&] {
-      const auto lock = FileLock::acquire(directory_, "lock", never);
-      ASSERT_TRUE(lock);
-      const int before = guarded.load();
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-      guarded.store(before + 1);
-    });
-  }
-  threads.clear();
-  EXPECT_EQ(guarded.load(), 4);
-  EXPECT_TRUE(std::filesystem::exists(temporary_ / "lock")) << "the lock file stays";
-}
-
-TEST_F(FileLockTest, TheKernelFreesTheLockOfAKilledHolder) {
-  int ready[2];
-  ASSERT_EQ(pipe2(ready, O_CLOEXEC), 0);
-  const UniqueFd reader(ready[0]);
-  UniqueFd writer(ready[1]);
-  const pid_t child = fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    const auto lock = FileLock::acquire(directory_, "lock", std::stop_token());
-    static_cast<void>(write_all(writer, as_bytes(lock ? "1" : "0")));
-    for (;;) pause();
-  }
-  char answer = 0;
-  ASSERT_EQ(read(reader.get(), &answer, 1), 1);
-  EXPECT_EQ(answer, '1');
-  std::stop_source stop;
-  stop.request_stop();
-  EXPECT_FALSE(FileLock::acquire(directory_, "lock", stop.get_token()));
-  kill(child, SIGKILL);
-  waitpid(child, nullptr, 0);
-  EXPECT_TRUE(FileLock::acquire(directory_, "lock", stop.get_token())) << "a free lock is taken at once";
-}
-
-TEST_F(FileLockTest, RefusesLinksAndBadNames) {
-  std::filesystem::create_symlink("elsewhere", temporary_ / "link");
-  EXPECT_EQ(FileLock::acquire(directory_, "link", {}).error().code(), ErrorCode::kIntegrity);
-  EXPECT_EQ(FileLock::acquire(directory_, "../lock", {}).error().code(), ErrorCode::kIntegrity);
-  std::filesystem::create_directory(temporary_ / "directory");
-  EXPECT_EQ(FileLock::acquire(directory_, "directory", {}).error().code(), ErrorCode::kLocalIo);
+TEST_F(AtomicFileTest, SyncedAheadItStillAppearsAtCommit) {
+  AtomicFile file = create("name");
+  ASSERT_TRUE(file.write(as_bytes("one, ")));
+  EXPECT_TRUE(file.sync());
+  EXPECT_FALSE(std::filesystem::exists(temporary_ / "name"));
+  ASSERT_TRUE(file.write(as_bytes("two")));
+  EXPECT_TRUE(file.sync());
+  EXPECT_TRUE(file.sync()) << "again";
+  EXPECT_TRUE(file.commit());
+  EXPECT_EQ(temporary_.read("name"), "one, two");
+  EXPECT_EQ(file.sync().error().code(), ErrorCode::kInternal);
 }
 
 }  // namespace

@@ -81,6 +81,8 @@ TEST(Directory, CreatesParentsToo) {
   EXPECT_TRUE(Directory::create(path)) << "again";
   EXPECT_TRUE(Directory::create(temporary / "d/e/")) << "with a slash";
   EXPECT_TRUE(created->sync());
+  EXPECT_TRUE(created->sync_entry());
+  EXPECT_TRUE(opened(temporary / "d/e/").sync_entry());
   temporary.write("file", "x");
   const auto blocked = Directory::create(temporary / "file/sub");
   EXPECT_EQ(blocked.error().code(), ErrorCode::kLocalIo);

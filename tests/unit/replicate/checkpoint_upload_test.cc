@@ -8,6 +8,7 @@
 
 #include "replicate/checkpoint_fixture.h"
 #include "replicate/checkpoint_format.h"
+#include "support/log_lines.h"
 
 namespace freightliner::replicate {
 namespace {
@@ -144,9 +145,30 @@ TEST_F(CheckpointUploadTest, WhatOthersMayHaveWrittenIsNotFollowed) {
     ASSERT_EQ(chmod(path_.c_str(), writable), 0);
     EXPECT_EQ(take(blob(1)), std::nullopt);
     EXPECT_EQ(take(blob(1)), std::nullopt) << "nor by a later run";
-    EXPECT_EQ((*open())->finished("team/app", "v1"), digest(9));
+    EXPECT_EQ((*open())->finished("team/app", "v1"), std::nullopt);
     EXPECT_EQ(mode(), 0600U);
+    EXPECT_EQ(lines(), 1) << "the header";
   }
+}
+
+TEST_F(CheckpointUploadTest, WhatOthersMayHaveWrittenIsTold) {
+  test::LogLines log;
+  const auto open_logged = [&] {
+    return Checkpoint::open(test::cleanups(), path_, binding_, std::chrono::hours(24), clock_, log.logger());
+  };
+  ASSERT_TRUE((*open())->record("team/app", "v1", digest(9)));
+  EXPECT_EQ((*open_logged())->finished("team/app", "v1"), digest(9));
+  EXPECT_TRUE(log.all().empty());
+  ASSERT_EQ(chmod(path_.c_str(), 0666), 0);
+  ASSERT_TRUE((*open_logged())->record("team/app", "v2", digest(8)));
+  EXPECT_THAT(log.all(), ::testing::ElementsAre(HasSubstr("other users could have written to the checkpoint")));
+  EXPECT_EQ((*open_logged())->finished("team/app", "v2"), digest(8)) << "which is ours alone again";
+  EXPECT_EQ(log.all().size(), 1U);
+  ASSERT_EQ(chmod(path_.c_str(), 0666), 0);
+  binding_.source = "other";
+  const std::string before = text();
+  EXPECT_EQ(open_logged().error().code(), ErrorCode::kUsage) << "another job's is not replaced";
+  EXPECT_EQ(text(), before);
 }
 
 TEST_F(CheckpointUploadTest, AnEmptyFileOfAnotherModeToo) {

@@ -164,6 +164,23 @@ TEST_F(RunLockTest, RefusesLinksAndWhatIsNoFile) {
   EXPECT_FALSE(std::filesystem::exists(temporary_ / "nowhere"));
 }
 
+TEST_F(RunLockTest, AFileOfAnythingElseIsLeftAsItIs) {
+  const std::string large(100'000, '1');
+  for (const std::string& text : {std::string("my notes\n"), std::string("4711 \n"), std::string("4711\n\n"),
+                                  std::string("\n"), std::string("47\0", 3), std::string("-1\n"), large}) {
+    temporary_.write("job.lock", text, 0600);
+    const auto lock = acquire();
+    ASSERT_FALSE(lock);
+    EXPECT_EQ(lock.error().code(), ErrorCode::kUsage);
+    EXPECT_THAT(lock.error().message(), HasSubstr("--lock"));
+    EXPECT_EQ(temporary_.read("job.lock"), text);
+  }
+  for (const std::string text : {"", "4711\n", "4711"}) {
+    temporary_.write("job.lock", text, 0600);
+    EXPECT_TRUE(acquire()) << text;
+  }
+}
+
 TEST_F(RunLockTest, WhereNoFileCanBe) {
   temporary_.write("file", "");
   for (const std::filesystem::path& path : {temporary_ / "missing" / "job.lock", temporary_ / "file" / "job.lock",

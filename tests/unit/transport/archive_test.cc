@@ -5,10 +5,12 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <chrono>
 #include <fstream>
 #include <thread>
 #include <utility>
 
+#include "freightliner/io/file_lock.h"
 #include "freightliner/io/tar.h"
 #include "support/cleanups.h"
 #include "transport/archive_file.h"
@@ -214,6 +216,68 @@ TEST_F(Archive, AnotherProgramsChangeIsNotLost) {
   ASSERT_FALSE(finished);
   EXPECT_EQ(finished.error().code(), ErrorCode::kLocked);
   EXPECT_TRUE(open_archive_source(name(":v3")).value()->resolve(*caller_));
+}
+
+// Between the look and the rename nobody else gets in: who holds the lock is another run that is just there.
+TEST_F(Archive, AChangeAtTheVeryLastMomentIsNotLost) {
+  ASSERT_TRUE(write(TestImage("c"), ":v3"));
+  const std::string later = bytes();
+  ASSERT_TRUE(write(image_));
+  const io::Directory directory = io::Directory::open(directory_.path()).value();
+  auto held = io::FileLock::acquire(directory, {}).value();
+  ASSERT_TRUE(held);
+  Status finished;
+  std::thread writer([&] { finished = write(TestImage("b"), ":v2"); });
+  // Had it not waited, it would be through long since.
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  fs::remove(directory_ / "image.tar");
+  directory_.write("image.tar", later);
+  held.reset();
+  writer.join();
+  ASSERT_FALSE(finished);
+  EXPECT_EQ(finished.error().code(), ErrorCode::kLocked);
+  EXPECT_EQ(bytes(), later);
+  EXPECT_THAT(entries_of(directory_.path()), ElementsAre("image.tar"));
+}
+
+TEST_F(Archive, WritersAtTheSameTimeLoseNoTag) {
+  constexpr int kWriters = 8;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kWriters; ++i) {
+    threads.emplace_back([&, i] {
+      const std::string text = std::to_string(i);
+      OfflineCaller caller;
+      for (;;) {
+        const auto target = open_archive_destination(name(":v" + text), true, test::cleanups(), Logger{}).value();
+        const Status written = write_image(*target, *caller, TestImage(text), "");
+        if (written) return;
+        ASSERT_EQ(written.error().code(), ErrorCode::kLocked) << written.error().describe();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (int i = 0; i < kWriters; ++i) {
+    const auto source = open_archive_source(name(":v" + std::to_string(i))).value();
+    EXPECT_TRUE(source->root(*caller_)) << i;
+  }
+}
+
+TEST_F(Archive, KeepsTheModeOfTheOneThatItReplaces) {
+  const auto mode = [&] { return static_cast<unsigned>(fs::status(directory_ / "image.tar").permissions()); };
+  ASSERT_TRUE(write(image_));
+  EXPECT_EQ(mode() & 0600U, 0600U);
+  for (const unsigned wanted : {0600U, 0666U, 0440U}) {
+    fs::permissions(directory_ / "image.tar", static_cast<fs::perms>(wanted));
+    ASSERT_TRUE(write(TestImage(std::to_string(wanted)), ":v" + std::to_string(wanted)));
+    EXPECT_EQ(mode(), wanted);
+  }
+  directory_.write("image.tar", "", 0600);  // as mktemp(1) makes it
+  fs::permissions(directory_ / "image.tar", static_cast<fs::perms>(0600));
+  const auto target = open_archive_destination(name(), true, test::cleanups(), Logger{}).value();
+  ASSERT_TRUE(write_blob(*target, *caller_, image_.layer));
+  for (const std::string& entry : entries_of(directory_.path())) {
+    EXPECT_EQ(static_cast<unsigned>(fs::status(directory_ / entry).permissions()), 0600U) << "from the beginning";
+  }
 }
 
 TEST_F(Archive, ABlobThatWasNeverFinishedFailsFinish) {

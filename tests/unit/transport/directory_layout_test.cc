@@ -11,7 +11,7 @@
 #include <functional>
 #include <thread>
 
-#include "freightliner/io/atomic_file.h"
+#include "freightliner/io/file_lock.h"
 #include "support/cleanups.h"
 #include "transport/layout_fixture.h"
 

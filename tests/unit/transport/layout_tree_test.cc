@@ -5,7 +5,7 @@
 
 #include <thread>
 
-#include "freightliner/io/atomic_file.h"
+#include "freightliner/io/file_lock.h"
 #include "freightliner/transport/image_tree.h"
 #include "support/cleanups.h"
 #include "support/scripted_registry.h"
