@@ -305,6 +305,15 @@ class OneArtifact(Case):
             del self.destination.repository("a").tags[self.tag]
         self.assert_converges()
 
+    def test_a_list_that_may_not_be_read_is_not_overwritten(self):
+        others = [images.referrer(self.subject, seed) for seed in ("other", "another")]
+        there = fallback_index(others)
+        self.destination.load(there, "a", self.tag)
+        self.destination.rule("GET|HEAD", self.tag, faults.status(403))
+        self.refuse_copy(DENIED, *self.ends, words="list of referrers")
+        self.assertEqual(tags_of(self.destination), {("a", "v1"): self.old.digest, ("a", self.tag): there.digest})
+        self.assert_converges(*(other.digest for other in others))
+
     def test_killed_before_the_tag(self):
         for path in (self.tag, "/manifests/v1"):
             with self.subTest(path=path):
@@ -342,6 +351,14 @@ class OneArtifact(Case):
         self.copy(*self.ends, "--also-tag", "v3")
         written = [request.path.rpartition("/")[2] for request in self.destination.requests("PUT", "/manifests/", since)]
         self.assertEqual(written, [self.artifact.digest, self.tag, "v1", "v3"])
+
+    def test_a_new_tag_that_may_not_be_read_is_recompressed(self):
+        """What the registry refuses to show may not be there: the HEAD tells, and the PUT."""
+        self.source.load(self.old, "a", "v2")
+        rule = self.destination.rule("GET|HEAD", "/manifests/v2$", faults.status(403))
+        self.copy(at(self.source, "a", "v2"), at(self.destination, "a", "v2"), "--recompress", "gzip:1")
+        self.assertGreater(rule.hits, 0)
+        self.assertIn(("a", "v2"), tags_of(self.destination))
 
 
 if __name__ == "__main__":
