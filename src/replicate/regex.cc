@@ -41,9 +41,9 @@ std::string_view hint(const RE2& expression) {
 bool may_begin_beyond_ascii(std::string_view expression) {
   const auto is_beyond = [](char c) { return static_cast<unsigned char>(c) >= 0x80; };
   if (std::ranges::any_of(expression, is_beyond)) return true;
-  for (std::size_t i = expression.find('\\'); i + 1 < expression.size(); i = expression.find('\\', i + 2)) {
+  for (std::size_t i = 0; i + 1 < expression.size(); i += expression[i] == '\\' ? 2 : 1) {
     const char next = expression[i + 1];
-    if (next == 'x' || (next >= '0' && next <= '9')) return true;
+    if (expression[i] == '\\' && (next == 'x' || (next >= '0' && next <= '9'))) return true;
   }
   return false;
 }

@@ -139,6 +139,16 @@ TEST(PatternTest, MatchesExpressionsAndVersions) {
           {"re:^a$", {"a"}, {"aa", "a\n"}},
           {"re:(?i)latest", {"latest", "LATEST"}, {"latest1"}},
           {"re:.*", {"", "abc", "\xff"}, {"a\nb"}},
+          {"re:(?:\xfe.*b|\xfe)d",
+           {"\xfe"
+            "d",
+            "\xfe.bd"},
+           {"d", "\xfe.b"}},
+          {"re:(?:\\xfe.*b|\\376)d",
+           {"\xfe"
+            "d",
+            "\xfe.bd"},
+           {"d", "\xfe.b"}},
           {"re:(?s).*", {"a\nb"}, {}},
           {"re:[^a]+", {"b\nc", "\xe9"}, {"a", ""}},
           {"re:\\Qa.b", {"a.b"}, {"axb"}},
