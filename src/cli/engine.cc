@@ -87,6 +87,7 @@ class Engine::Impl {
                        .slots = slots,
                        .ledger = ledger,
                        .recompressions = recompressions,
+                       .lists = lists,
                        .bandwidth = bandwidth,
                        .buffers = buffers,
                        .memory = memory,
@@ -120,6 +121,7 @@ class Engine::Impl {
   copy::TransferSlots slots;
   copy::BlobLedger ledger;
   copy::RecompressionLedger recompressions;
+  copy::ReferrerLists lists;
   copy::BandwidthLimiter bandwidth;
   runtime::PerformanceMonitor::Contribution contribution;  // goes when the workers have ended
   copy::WorkerSessions sessions;

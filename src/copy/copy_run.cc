@@ -30,14 +30,15 @@ Result<CopyReport> CopyRun::execute(http::Caller& caller) {
   bool nothing_to_write = false;
   if (resolved) {
     if (!options_.recompress) FL_CHECK(check_pinned(resolved->digest));
-    nothing_to_write = to_write(targets, resolved->digest).empty();
+    FL_TRY(const auto due, to_write(caller, targets, resolved->digest));
+    nothing_to_write = due.empty();
     if (tag_kept_) return report_of(CopyReport::Status::kSkipped, *resolved);
     if (nothing_to_write && !options_.referrers) return unchanged(*resolved, targets);
   }
   if (options_.refusal != nullptr && !nothing_to_write) FL_CHECK(options_.refusal->check());
   FL_TRY(const oci::RawManifest root, read_root(caller));
   if (!options_.recompress) FL_CHECK(check_pinned(root.digest()));
-  const std::vector<const Target*> due = to_write(targets, root.digest());
+  FL_TRY(const std::vector<const Target*> due, to_write(caller, targets, root.digest()));
   if (tag_kept_) return report_of(CopyReport::Status::kSkipped, root.descriptor());
   if (due.empty() && !options_.referrers) return unchanged(root.descriptor(), targets);
   if (!options_.recompress) return copy_closure(caller, root, due);
@@ -73,6 +74,11 @@ Result<CopyRun::Target> CopyRun::read_target(http::Caller& caller, std::string t
     return Target{std::move(tag), std::move(current)};
   }
   auto manifest = destination_.tagged(caller, tag);
+  // One that may not be read may not be there.
+  if (!manifest && manifest.error().code() == ErrorCode::kDenied) {
+    FL_TRY(auto current, destination_.resolve(caller, tag));
+    return Target{std::move(tag), std::move(current)};
+  }
   // One that is damaged is as good as none, so that a copy mends it.
   if (!manifest && manifest.error().code() == ErrorCode::kIntegrity) manifest = std::optional<oci::RawManifest>();
   if (!manifest) return fail(std::move(manifest).error());
@@ -127,11 +133,16 @@ Status CopyRun::check_pinned(const oci::Digest& digest) const {
                           pinned->to_string(), digest.to_string(), destination_.name()));
 }
 
-std::vector<const CopyRun::Target*> CopyRun::to_write(const std::vector<Target>& targets, const oci::Digest& digest) {
+Result<std::vector<const CopyRun::Target*>> CopyRun::to_write(http::Caller& caller, const std::vector<Target>& targets,
+                                                              const oci::Digest& digest) {
   std::vector<const Target*> due;
   for (const Target& target : targets) {
     const bool same = is_current(target, digest);
-    if (same && options_.overwrite != Overwrite::kAlways) continue;
+    if (same && options_.overwrite != Overwrite::kAlways) {
+      FL_TRY(const bool stays, stays_current(caller, target));
+      if (!stays) due.push_back(&target);
+      continue;
+    }
     // The source's own digest may be what a recompression comes to, where it finds nothing to do.
     const bool undecided = options_.recompress && target.current && target.current->digest == digest;
     if (target.current && !same && !undecided && options_.overwrite == Overwrite::kNever) {
@@ -141,6 +152,15 @@ std::vector<const CopyRun::Target*> CopyRun::to_write(const std::vector<Target>&
     due.push_back(&target);
   }
   return due;
+}
+
+// A list of referrers may have been added to since it was looked at. From here on it is not: it was copied as a tag.
+Result<bool> CopyRun::stays_current(http::Caller& caller, const Target& target) {
+  if (options_.dry_run || !is_fallback_tag(target.tag)) return true;
+  FL_TRY(ReferrerLists::Claim claim, claim_list(services_.lists, destination_, caller, target.tag));
+  if (!claim.added().empty()) return false;
+  claim.note_copied();
+  return true;
 }
 
 void CopyRun::keep(const std::string& tag, const oci::Descriptor& current) {
@@ -182,15 +202,19 @@ Result<CopyReport> CopyRun::copy_recompressed(http::Caller& caller, const oci::R
   FL_TRY(const oci::RawManifest rewritten, recompression_->rewrite(root));
   FL_CHECK(check_pinned(rewritten.digest()));
   stand_in_ = &recompression_->source();
-  if (options_.overwrite != Overwrite::kAlways) {
-    std::erase_if(targets, [&](const Target* target) {
-      return target->current && target->current->digest == rewritten.digest();
-    });
+  std::vector<const Target*> due;
+  for (const Target* target : targets) {
+    const bool same = target->current && target->current->digest == rewritten.digest();
+    bool stays = same && options_.overwrite != Overwrite::kAlways;
+    if (stays) {
+      FL_TRY(stays, stays_current(caller, *target));
+    }
+    if (!stays) due.push_back(target);
   }
-  if (targets.empty() && !options_.referrers) {
+  if (due.empty() && !options_.referrers) {
     return report_of(CopyReport::Status::kUnchanged, rewritten.descriptor());
   }
-  return copy_closure(caller, rewritten, targets);
+  return copy_closure(caller, rewritten, due);
 }
 
 Result<CopyReport> CopyRun::copy_closure(http::Caller& caller, const oci::RawManifest& root,
@@ -228,6 +252,7 @@ Result<CopyReport> CopyRun::bring_closure(http::Caller& caller, const oci::RawMa
   report.blobs_foreign = plan_.foreign.size();
   report.referrers = referrers_.size();
   if (options_.dry_run) return describe_plan(caller, std::move(report), targets);
+  for (const Target* target : targets) due_tags_.insert(target->tag);
 
   FL_CHECK(move(caller, plan_.blobs, BlobMover::Trust::kAsk));
   FL_CHECK(write_manifests(caller, root));
@@ -366,6 +391,41 @@ bool CopyRun::misses_what_it_confirmed(const Error& error) const {
 }
 
 Status CopyRun::put(http::Caller& caller, const oci::RawManifest& manifest, const std::optional<std::string>& tag) {
+  FL_TRY(const oci::ManifestContent content, oci::parse_manifest(manifest));
+  const auto subject = oci::subject_of(content);
+  if (subject && listed_.insert(manifest.digest()).second) {
+    FL_CHECK(put_and_list(caller, manifest, subject->digest));
+  } else if (!tag) {
+    FL_TRY([[maybe_unused]] const auto stored, send(caller, manifest, std::nullopt));
+  }
+  if (tag) FL_CHECK(put_tag(caller, manifest, *tag));
+  ++report_->manifests_written;
+  return {};
+}
+
+// The answer to a PUT by digest tells whether the registry lists what has a subject, and it is listed before a tag
+// names it. A run that breaks off between leaves the tag as it was, and the next one does all of it again.
+Status CopyRun::put_and_list(http::Caller& caller, const oci::RawManifest& manifest, const oci::Digest& subject) {
+  FL_TRY(const registry::PutManifestResult stored, send(caller, manifest, std::nullopt));
+  // A list that is a tag of this copy comes as a whole.
+  if (stored.subject_indexed || due_tags_.contains(fallback_tag(subject))) return {};
+  FL_TRY(const oci::Descriptor entry, referrer_descriptor(manifest));
+  return list_in_fallback_tag(services_, destination_, caller, subject, entry);
+}
+
+Status CopyRun::put_tag(http::Caller& caller, const oci::RawManifest& manifest, const std::string& tag) {
+  std::optional<ReferrerLists::Claim> list;
+  if (is_fallback_tag(tag)) {
+    FL_TRY(ReferrerLists::Claim claim, claim_list(services_.lists, destination_, caller, tag));
+    list.emplace(std::move(claim));
+  }
+  FL_TRY([[maybe_unused]] const auto put, send(caller, manifest, tag));
+  if (list) note_copied_list(services_, destination_, *list, manifest, tag);
+  return {};
+}
+
+Result<registry::PutManifestResult> CopyRun::send(http::Caller& caller, const oci::RawManifest& manifest,
+                                                  const std::optional<std::string>& tag) {
   const auto attempt = [&] {
     return tag ? destination_.put_tagged(caller, manifest, *tag) : destination_.put_manifest(caller, manifest);
   };
@@ -381,14 +441,7 @@ Status CopyRun::put(http::Caller& caller, const oci::RawManifest& manifest, cons
                       .with_http_status(result.error().http_status()));
     }
   }
-  if (!result) return fail(std::move(result).error());
-  ++report_->manifests_written;
-  if (result->subject_indexed) return {};
-  FL_TRY(const oci::ManifestContent content, oci::parse_manifest(manifest));
-  const auto subject = oci::subject_of(content);
-  if (!subject) return {};
-  FL_TRY(const oci::Descriptor entry, referrer_descriptor(manifest));
-  return list_in_fallback_tag(destination_, caller, subject->digest, entry);
+  return result;
 }
 
 Status CopyRun::write_manifests(http::Caller& caller, const oci::RawManifest& root) {

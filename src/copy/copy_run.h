@@ -41,7 +41,10 @@ class CopyRun {
   Status note_answer(TransferTuner::End end, TimePoint asked);
   Status check_pinned(const oci::Digest& digest) const;
   /// The targets that have to be written for `digest`; keeps those that may not be overwritten.
-  std::vector<const Target*> to_write(const std::vector<Target>& targets, const oci::Digest& digest);
+  Result<std::vector<const Target*>> to_write(http::Caller& caller, const std::vector<Target>& targets,
+                                              const oci::Digest& digest);
+  /// True where a target that has been found current is not to be written.
+  Result<bool> stays_current(http::Caller& caller, const Target& target);
   void keep(const std::string& tag, const oci::Descriptor& current);
   CopyReport report_of(CopyReport::Status status, const oci::Descriptor& root) const;
 
@@ -61,8 +64,13 @@ class CopyRun {
   Status write_manifests(http::Caller& caller, const oci::RawManifest& root);
   Status write_referrers(http::Caller& caller);
   Status write_targets(http::Caller& caller, const oci::RawManifest& root, const std::vector<const Target*>& targets);
-  /// Puts one manifest; where the registry misses something below it that it said it had, brings all of that once more.
+  /// Puts one manifest, and lists it where it has a subject and the destination does not do so by itself.
   Status put(http::Caller& caller, const oci::RawManifest& manifest, const std::optional<std::string>& tag);
+  Status put_and_list(http::Caller& caller, const oci::RawManifest& manifest, const oci::Digest& subject);
+  Status put_tag(http::Caller& caller, const oci::RawManifest& manifest, const std::string& tag);
+  /// One request; where the registry misses something below it that it said it had, brings all of that once more.
+  Result<registry::PutManifestResult> send(http::Caller& caller, const oci::RawManifest& manifest,
+                                           const std::optional<std::string>& tag);
   bool misses_what_it_confirmed(const Error& error) const;
   Status bring_again(http::Caller& caller, const oci::RawManifest& manifest);
 
@@ -78,6 +86,8 @@ class CopyRun {
   std::vector<Referrer> referrers_;
   CopyReport* report_ = nullptr;
   std::set<oci::Digest> brought_again_;  // manifests for which that was done
+  std::set<oci::Digest> listed_;         // manifests with a subject, which are stored and listed
+  std::set<std::string> due_tags_;       // that this copy writes
   bool tag_kept_ = false;                // one that --overwrite never protects
 };
 

@@ -98,6 +98,30 @@ bool names(const std::vector<oci::Descriptor>& entries, const oci::Digest& diges
   return std::ranges::any_of(entries, [&](const oci::Descriptor& entry) { return entry.digest == digest; });
 }
 
+/// The list as it is, to be added to; an empty one where there is none.
+Result<oci::ImageIndex> read_list(transport::ImageDestination& destination, http::Caller& caller,
+                                  const std::string& tag) {
+  auto existing = destination.tagged(caller, tag);
+  if (!existing)
+    return fail(std::move(existing).error().with_context("the list of referrers, which is to be added to"));
+  if (!*existing) return oci::ImageIndex();
+  FL_TRY(oci::ManifestContent content, oci::parse_manifest(**existing));
+  auto* index = std::get_if<oci::ImageIndex>(&content);
+  if (index == nullptr) {
+    return fail(ErrorCode::kDenied,
+                fmt::format("{}: tag \"{}\" is no list of referrers: move it out of the way", destination.name(), tag));
+  }
+  return std::move(*index);
+}
+
+void warn_of_unlisted(const CopyServices& services, const transport::ImageDestination& destination,
+                      const std::string& tag, const oci::Digest& entry) {
+  services.log.warn(
+      "{}: tag \"{}\" is copied as it is at the source, where it does not list {}; it would be added where such a tag "
+      "is not copied (--skip-digest-tags)",
+      destination.name(), tag, entry.to_string());
+}
+
 }  // namespace
 
 std::string fallback_tag(const oci::Digest& digest) {
@@ -109,37 +133,61 @@ Result<std::vector<Referrer>> find_referrers(transport::ImageSource& source, htt
   return Finder(source, caller).find(subjects);
 }
 
-Status list_in_fallback_tag(transport::ImageDestination& destination, http::Caller& caller, const oci::Digest& subject,
-                            const oci::Descriptor& entry) {
+bool is_fallback_tag(std::string_view tag) noexcept {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  return (tag.starts_with("sha256-") || tag.starts_with("sha512-")) && tag.size() == 7 + 64 &&
+         tag.find_first_not_of(kDigits, 7) == std::string_view::npos;
+}
+
+Result<ReferrerLists::Claim> claim_list(ReferrerLists& lists, transport::ImageDestination& destination,
+                                        http::Caller& caller, const std::string& tag) {
+  FL_TRY(const auto origin, destination.mount_origin());
+  std::string place = origin ? origin->repository : destination.name();
+  // The layouts of a tree have their tags each for itself.
+  const auto& pinned = destination.pinned_digest();
+  const std::string ending = pinned ? "@" + pinned->to_string() : ":" + destination.tag();
+  if (!origin && place.ends_with(ending)) place.resize(place.size() - ending.size());
+  return lists.claim(place, tag, caller.stop);
+}
+
+Status list_in_fallback_tag(const CopyServices& services, transport::ImageDestination& destination,
+                            http::Caller& caller, const oci::Digest& subject, const oci::Descriptor& entry) {
   const std::string tag = fallback_tag(subject);
-  FL_TRY(const auto existing, destination.tagged(caller, tag));
-  oci::ImageIndex list;
-  if (existing) {
-    FL_TRY(const oci::ManifestContent content, oci::parse_manifest(*existing));
-    const auto* index = std::get_if<oci::ImageIndex>(&content);
-    if (index == nullptr) {
-      return fail(
-          ErrorCode::kDenied,
-          fmt::format("{}: tag \"{}\" is no list of referrers: move it out of the way, or leave --referrers out",
-                      destination.name(), tag));
-    }
-    list = *index;
-  }
+  FL_TRY(ReferrerLists::Claim claim, claim_list(services.lists, destination, caller, tag));
+  FL_TRY(oci::ImageIndex list, read_list(destination, caller, tag));
   if (names(list.manifests, entry.digest)) return {};
+  if (claim.is_copied()) {
+    warn_of_unlisted(services, destination, tag, entry.digest);
+    return {};
+  }
   list.manifests.push_back(entry);
   std::string bytes = oci::serialize_index(oci::kOciIndex, list.manifests, list.annotations);
   const oci::Digest digest = io::digest_of(bytes);
   const oci::RawManifest index(std::move(bytes), std::string(oci::kOciIndex), digest);
+  // Whether or not it comes to that: what may have been changed is looked at again.
+  claim.note_added(entry.digest);
   FL_TRY([[maybe_unused]] const auto put, destination.put_tagged(caller, index, tag));
   return {};
+}
+
+void note_copied_list(const CopyServices& services, const transport::ImageDestination& destination,
+                      ReferrerLists::Claim& claim, const oci::RawManifest& list, const std::string& tag) {
+  claim.note_copied();
+  const auto entries = entries_of(list);
+  for (const oci::Digest& added : claim.added()) {
+    if (!entries || !names(*entries, added)) warn_of_unlisted(services, destination, tag, added);
+  }
 }
 
 Result<bool> lists_referrer(transport::ImageDestination& destination, http::Caller& caller, const oci::Digest& subject,
                             const oci::Digest& referrer) {
   FL_TRY(const auto listed, destination.referrers(caller, subject));
   if (listed) return names(*listed, referrer);
-  FL_TRY(const auto index, destination.tagged(caller, fallback_tag(subject)));
-  FL_TRY(const auto entries, entries_of(index));
+  const auto index = destination.tagged(caller, fallback_tag(subject));
+  // Where a registry with the API says so of what is not there, nothing is wrong; else, adding to the list will tell.
+  if (!index && index.error().code() == ErrorCode::kDenied) return false;
+  if (!index) return fail(index.error());
+  FL_TRY(const auto entries, entries_of(*index));
   return names(entries, referrer);
 }
 

@@ -3,8 +3,10 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "freightliner/copy/copier.h"
 #include "freightliner/transport/image_destination.h"
 #include "freightliner/transport/image_source.h"
 
@@ -31,10 +33,24 @@ std::string fallback_tag(const oci::Digest& digest);
 Result<std::vector<Referrer>> find_referrers(transport::ImageSource& source, http::Caller& caller,
                                              const std::vector<oci::RawManifest>& subjects);
 
+/// True for what is a fallback_tag() of some digest.
+bool is_fallback_tag(std::string_view tag) noexcept;
+
+/// Waits until no other copy of the run changes that tag of the destination, which is some fallback tag. Errors:
+/// kCancelled, and those of mount_origin().
+Result<ReferrerLists::Claim> claim_list(ReferrerLists& lists, transport::ImageDestination& destination,
+                                        http::Caller& caller, const std::string& tag);
+
 /// Makes the fallback tag of `subject` at the destination list `entry`, keeping what it lists already. Nothing is
-/// written where it does so. For destinations that did not take note of the subject themselves.
-Status list_in_fallback_tag(transport::ImageDestination& destination, http::Caller& caller, const oci::Digest& subject,
-                            const oci::Descriptor& entry);
+/// written where it does so, or where this run copies the tag as a tag, which settles what it lists (a warning then).
+/// For destinations that did not take note of the subject themselves. Errors: any class; kDenied for a tag that is no
+/// list, or that may not be read.
+Status list_in_fallback_tag(const CopyServices& services, transport::ImageDestination& destination,
+                            http::Caller& caller, const oci::Digest& subject, const oci::Descriptor& entry);
+
+/// The claimed tag has been copied as a tag, as `list`. Warns of what this run has listed there, and `list` lacks.
+void note_copied_list(const CopyServices& services, const transport::ImageDestination& destination,
+                      ReferrerLists::Claim& claim, const oci::RawManifest& list, const std::string& tag);
 
 /// True where the destination lists `referrer` among what refers to `subject`, by its API or its fallback tag.
 Result<bool> lists_referrer(transport::ImageDestination& destination, http::Caller& caller, const oci::Digest& subject,

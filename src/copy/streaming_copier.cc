@@ -19,6 +19,8 @@ namespace {
 struct StoreLedgers {
   std::unique_ptr<BlobLedger> blobs = std::make_unique<BlobLedger>();
   RecompressionLedger recompressions;
+  // Each copy is told of when it ends: what a later one finds or adds is none of its business.
+  ReferrerLists lists{ReferrerLists::Memory::kNone};
 };
 
 struct Store {
@@ -139,6 +141,7 @@ class StreamingCopier::Impl {
     CopyServices services = services_;
     services.ledger = own ? *own->blobs : *store.ledgers.blobs;
     services.recompressions = own ? own->recompressions : store.ledgers.recompressions;
+    services.lists = own ? own->lists : store.ledgers.lists;
     return Copier(std::move(services)).copy(caller, *ends.source, *ends.destination, request.options);
   }
 

@@ -45,8 +45,8 @@ std::optional<oci::Descriptor> descriptor_from_headers(const http::Response& res
 }  // namespace
 
 // 403 for what a push may create is Artifactory's "not there"; the PUT will tell where it is meant as a refusal.
-bool Manifests::is_absent(const http::Response& response, bool write) const noexcept {
-  return response.status == 404 || (response.status == 403 && write && exchange_.refused_is_absent());
+bool Manifests::is_absent(int status, bool write) const noexcept {
+  return status == 404 || (status == 403 && write && exchange_.refused_is_absent());
 }
 
 std::unique_ptr<AskedAhead> Manifests::head_ahead(http::Caller& caller, const std::string& repository,
@@ -66,7 +66,7 @@ Result<std::optional<oci::Descriptor>> Manifests::read_head(http::Caller& caller
                                                             const std::string& reference, bool write,
                                                             const http::Response& response) {
   const std::string what = fmt::format("HEAD manifest {}:{}", repository, reference);
-  if (is_absent(response, write)) return std::nullopt;
+  if (is_absent(response.status, write)) return std::nullopt;
   if (response.ok()) {
     auto descriptor = descriptor_from_headers(response);
     const auto pinned = oci::Digest::parse(reference);
@@ -80,16 +80,21 @@ Result<std::optional<oci::Descriptor>> Manifests::read_head(http::Caller& caller
     return fail(exchange_.error_of(response, what));
   }
   // HEAD is not supported, or tells too little: the content tells.
-  FL_TRY(const std::optional<oci::RawManifest> manifest, get(caller, repository, reference, write));
-  if (!manifest) return std::nullopt;
-  return manifest->descriptor();
+  const Result<std::optional<oci::RawManifest>> manifest = get(caller, repository, reference, write);
+  if (!manifest) {
+    if (is_absent(manifest.error().http_status(), write)) return std::nullopt;
+    return fail(manifest.error());
+  }
+  if (!*manifest) return std::nullopt;
+  return (*manifest)->descriptor();
 }
 
 Result<std::optional<oci::RawManifest>> Manifests::get(http::Caller& caller, const std::string& repository,
                                                        const std::string& reference, bool write) {
   const Call call = manifest_call(http::Method::kGet, repository, reference, write);
   FL_TRY(http::Response response, exchange_.send(caller, call));
-  if (is_absent(response, write)) return std::nullopt;
+  if (response.status == 404) return std::nullopt;
+  // Whoever asks for the content builds on it (a list that is added to): there a refusal is no "not there".
   if (!response.ok()) return fail(exchange_.error_of(response, call.what));
   if (const auto encoding = response.headers.find("Content-Encoding"); encoding && *encoding != "identity") {
     return fail(ErrorCode::kProtocol, fmt::format("{}: the registry sent Content-Encoding {}, which nobody asked for",

@@ -25,7 +25,7 @@ class Manifests {
                                                                 const oci::Digest& digest);
 
  private:
-  bool is_absent(const http::Response& response, bool write) const noexcept;
+  bool is_absent(int status, bool write) const noexcept;
   /// What the answer to a HEAD says.
   Result<std::optional<oci::Descriptor>> read_head(http::Caller& caller, const std::string& repository,
                                                    const std::string& reference, bool write,

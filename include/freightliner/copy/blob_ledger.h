@@ -18,8 +18,8 @@ namespace freightliner::copy {
 /// What a run knows to be at its destination, and who is bringing what: each blob is moved to a registry by one thread
 /// once, the others wait for it and mount it, or have nothing to do in the same repository (single flight). The same
 /// for whole closures, by the digest of their root. One ledger per destination registry and run. Safe from any thread:
-/// whoever holds a claim on a blob waits for no other claim, and whoever holds one on a closure waits for blobs only,
-/// so that nobody waits in a circle.
+/// whoever holds a claim on a blob waits for no other claim, and whoever holds one on a closure waits for blobs and
+/// lists of referrers (ReferrerLists) only, so that nobody waits in a circle.
 class BlobLedger {
  public:
   class Claim;

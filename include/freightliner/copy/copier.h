@@ -12,6 +12,7 @@
 #include "freightliner/copy/bandwidth_limiter.h"
 #include "freightliner/copy/blob_ledger.h"
 #include "freightliner/copy/recompression_ledger.h"
+#include "freightliner/copy/referrer_lists.h"
 #include "freightliner/copy/repository_refusal.h"
 #include "freightliner/copy/transfer_slots.h"
 #include "freightliner/copy/worker_sessions.h"
@@ -119,6 +120,7 @@ struct CopyServices {
   TransferSlots& slots;
   std::reference_wrapper<BlobLedger> ledger;                   ///< of the destination and this run
   std::reference_wrapper<RecompressionLedger> recompressions;  ///< the same
+  std::reference_wrapper<ReferrerLists> lists;                 ///< the same
   BandwidthLimiter& bandwidth;
   io::BufferPool& buffers;
   runtime::MemoryGovernor& memory;  ///< of those buffers

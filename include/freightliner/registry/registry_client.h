@@ -113,7 +113,7 @@ class RegistryClient {
   std::unique_ptr<AskedAhead> head_manifest_ahead(http::Caller& caller, const std::string& repository,
                                                   const std::string& reference, bool write);
   /// The bytes, verified against the digest where `reference` is one; a wrong Docker-Content-Digest on a tag is a
-  /// warning.
+  /// warning. A refusal (403) is an error whatever RegistryOptions say: kDenied.
   Result<std::optional<oci::RawManifest>> get_manifest(http::Caller& caller, const std::string& repository,
                                                        const std::string& reference, bool write);
   Result<PutManifestResult> put_manifest(http::Caller& caller, const std::string& repository,

@@ -24,8 +24,10 @@ class CopierTest : public CopyFixture {
   }
   Result<CopyReport> copy(BlobLedger& ledger, runtime::MemoryGovernor& memory, const CopyOptions& options = {}) {
     http::Caller caller{session_, stop_.get_token()};
+    ReferrerLists lists;
     CopyServices services = services_with(memory);
     services.ledger = ledger;
+    services.lists = lists;
     return Copier(services).copy(caller, source_, destination_, options);
   }
   oci::RawManifest add_index(const std::vector<std::string>& architectures, const std::string& tag) {
@@ -249,9 +251,9 @@ TEST_F(CopierTest, FallbackTagKeepsWhatItListed) {
   http::Caller caller{session, stop_.get_token()};
   const auto first = to_.add_image("arm64").descriptor();
   const auto second = to_.add_image("riscv64").descriptor();
-  ASSERT_TRUE(list_in_fallback_tag(destination_, caller, image.digest(), first));
-  ASSERT_TRUE(list_in_fallback_tag(destination_, caller, image.digest(), second));
-  ASSERT_TRUE(list_in_fallback_tag(destination_, caller, image.digest(), first));
+  ASSERT_TRUE(list_in_fallback_tag(services(), destination_, caller, image.digest(), first));
+  ASSERT_TRUE(list_in_fallback_tag(services(), destination_, caller, image.digest(), second));
+  ASSERT_TRUE(list_in_fallback_tag(services(), destination_, caller, image.digest(), first));
   const auto children = oci::children_of(*oci::parse_manifest(*to_.find(fallback_tag(image.digest()))));
   ASSERT_EQ(children.size(), 2U);
   EXPECT_EQ(children[0].digest, first.digest);
@@ -340,10 +342,116 @@ TEST_F(CopierTest, ATagThatIsNoReferrersListIsNotOverwritten) {
   const auto other = to_.add_image("arm64", fallback_tag(image.digest()));
   http::Session session(http::SessionOptions{}, caches_, Logger());
   http::Caller caller{session, stop_.get_token()};
-  const Status listed = list_in_fallback_tag(destination_, caller, image.digest(), other.descriptor());
+  const Status listed = list_in_fallback_tag(services(), destination_, caller, image.digest(), other.descriptor());
   ASSERT_FALSE(listed);
   EXPECT_EQ(listed.error().code(), ErrorCode::kDenied);
   EXPECT_EQ(to_.find(fallback_tag(image.digest()))->digest(), other.digest());
+}
+
+/// The source's tags v1 and v2 have one subject, whose referrers a tag may list.
+class ReferrerListTest : public CopierTest {
+ protected:
+  oci::RawManifest add_artifact(const std::string& content, const std::string& tag) {
+    const auto empty = from_.add_blob("{}", std::string(oci::kOciEmpty));
+    const std::string subject = ",\"subject\":" + MemoryRepository::descriptor_json(subject_.descriptor());
+    return from_.add_manifest(MemoryRepository::image_json(empty, {from_.add_blob(content)}, subject),
+                              oci::kOciManifest, tag);
+  }
+  oci::RawManifest add_list(const std::vector<oci::RawManifest>& artifacts) {
+    std::vector<oci::Descriptor> entries;
+    for (const auto& artifact : artifacts) entries.push_back(*referrer_descriptor(artifact));
+    return from_.add_manifest(oci::serialize_index(oci::kOciIndex, entries), oci::kOciIndex, list_);
+  }
+  /// A copy of the run whose lists are `lists`.
+  Result<CopyReport> copy_tag(ReferrerLists& lists, const std::string& tag) {
+    BlobLedger ledger;
+    http::Caller caller{session_, stop_.get_token()};
+    CopyServices services = this->services();
+    services.ledger = ledger;
+    services.lists = lists;
+    MemorySource source(from_, tag);
+    MemoryDestination destination(to_, tag);
+    return Copier(services).copy(caller, source, destination, {});
+  }
+
+  const oci::RawManifest subject_ = from_.add_image("amd64");
+  const std::string list_ = fallback_tag(subject_.digest());
+  const oci::RawManifest one_ = add_artifact("one", "v1");
+  const oci::RawManifest two_ = add_artifact("two", "v2");
+};
+
+TEST_F(ReferrerListTest, WhatHasASubjectIsStoredThenListedThenTagged) {
+  ASSERT_TRUE(copy({.also_tags = {"v3"}}));
+  EXPECT_LT(position("manifest " + one_.digest().to_string()), position("tag " + list_));
+  EXPECT_LT(position("tag " + list_), position("tag v2"));
+  EXPECT_EQ(to_.find("v3")->digest(), one_.digest());
+  EXPECT_EQ(std::ranges::count(to_.journal, "manifest " + one_.digest().to_string()), 1);
+  EXPECT_EQ(std::ranges::count(to_.journal, "tag " + list_), 1);
+}
+
+TEST_F(ReferrerListTest, ADestinationThatListsByItselfGetsNoList) {
+  to_.indexes_subjects = true;
+  ASSERT_TRUE(copy());
+  EXPECT_FALSE(to_.find(list_));
+  EXPECT_EQ(to_.find("v2")->digest(), one_.digest());
+}
+
+TEST_F(ReferrerListTest, AListThatFailsLeavesTheTagAndTheNextRunConverges) {
+  const auto old = to_.add_image("arm64", "v2");
+  to_.add_image("riscv64", list_);
+  const auto report = copy();
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code(), ErrorCode::kDenied);
+  EXPECT_EQ(to_.find("v2")->digest(), old.digest());
+  to_.tags.erase(list_);
+  ASSERT_TRUE(copy());
+  EXPECT_EQ(to_.find("v2")->digest(), one_.digest());
+  EXPECT_EQ(to_.find(list_)->digest(), add_list({one_}).digest());
+}
+
+TEST_F(ReferrerListTest, AListThatIsCopiedAsATagIsTheSourcesInTheEnd) {
+  const auto list = add_list({one_});  // lacks the other
+  for (const auto& order : {std::vector<std::string>{list_, "v1", "v2"}, {"v1", "v2", list_}, {"v2", list_, "v1"}}) {
+    ReferrerLists lists;
+    for (const std::string& tag : order) {
+      const auto report = copy_tag(lists, tag);
+      ASSERT_TRUE(report) << report.error().describe();
+      EXPECT_EQ(to_.find(tag)->digest(), report->digest);
+    }
+    EXPECT_EQ(to_.find(list_)->digest(), list.digest());
+    to_.tags.clear();
+    to_.manifests.clear();
+  }
+}
+
+TEST_F(ReferrerListTest, AListThatWasFoundEqualStaysSo) {
+  const auto list = add_list({one_});
+  ReferrerLists earlier;
+  ASSERT_TRUE(copy_tag(earlier, list_));
+  ReferrerLists lists;
+  const auto report = copy_tag(lists, list_);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->status, CopyReport::Status::kUnchanged);
+  ASSERT_TRUE(copy_tag(lists, "v2"));
+  EXPECT_EQ(to_.find(list_)->digest(), list.digest());
+}
+
+TEST_F(ReferrerListTest, CopiesThatAreToldOfOneByOneAddToACopiedList) {
+  add_list({one_});
+  ReferrerLists lists(ReferrerLists::Memory::kNone);
+  ASSERT_TRUE(copy_tag(lists, list_));
+  ASSERT_TRUE(copy_tag(lists, "v2"));
+  EXPECT_EQ(to_.find(list_)->digest(), add_list({one_, two_}).digest());
+}
+
+TEST_F(ReferrerListTest, TheFormOfFallbackTags) {
+  const std::string hex(64, 'a');
+  EXPECT_TRUE(is_fallback_tag(fallback_tag(subject_.digest())));
+  EXPECT_TRUE(is_fallback_tag(fallback_tag(*oci::Digest::parse("sha512:" + hex + hex))));
+  for (const std::string& tag : {"sha256-" + hex + ".sig", "sha256-" + hex + "a", "sha256-" + hex.substr(1),
+                                 "md5-" + hex, "sha256-" + std::string(64, 'g'), std::string("v1"), std::string()}) {
+    EXPECT_FALSE(is_fallback_tag(tag)) << tag;
+  }
 }
 
 TEST_F(CopierTest, AStopEndsTheCopyWithoutATag) {

@@ -23,6 +23,7 @@ class CopyFixture : public ::testing::Test {
             .slots = slots_,
             .ledger = ledger_,
             .recompressions = recompressions_,
+            .lists = lists_,
             .bandwidth = bandwidth_,
             .buffers = buffers_,
             .memory = memory,
@@ -41,6 +42,7 @@ class CopyFixture : public ::testing::Test {
   http::Session session_{http::SessionOptions{}, caches_, Logger()};
   BlobLedger ledger_;
   RecompressionLedger recompressions_;
+  ReferrerLists lists_;
   TransferSlots slots_{4};
   io::BufferPool buffers_;
   test::ManualClock clock_;
