@@ -60,7 +60,12 @@ Status require_place(const Settings& settings, std::string_view option) {
   if (!settings.has(option)) return {};
   std::error_code error;
   const fs::path path = settings.text(option);
-  if (fs::exists(path, error) && !fs::is_regular_file(path, error)) {
+  const fs::file_status status = fs::symlink_status(path, error);
+  // The file that is written takes the place of what has its name.
+  if (fs::is_symlink(status)) {
+    return usage_at(settings, option, fmt::format("{} is a symbolic link: name the file itself", shown(path)));
+  }
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
     return usage_at(settings, option, fmt::format("{} is not a regular file: name another", shown(path)));
   }
   const fs::path directory = path.has_parent_path() ? path.parent_path() : fs::path(".");

@@ -1,6 +1,7 @@
 """What a run tells of itself: the figures in its report, metrics for Prometheus, alerts, the summary at the end."""
 
 import json
+import os
 import re
 import unittest
 
@@ -228,6 +229,11 @@ class Copy(Case):
         closed.mkdir()
         target = closed / "run.prom"
         target.symlink_to("/dev/null")
+        self.refuse_copy(USAGE, at(self.source, "app", "v1"), at(self.destination, "app", "v1"), "--metrics-file", target,
+                         words=("--metrics-file", "symbolic link"))
+        self.assertEqual(str(target.readlink()), "/dev/null")
+        target.unlink()
+        os.mkfifo(target)
         self.refuse_copy(USAGE, at(self.source, "app", "v1"), at(self.destination, "app", "v1"), "--metrics-file", target,
                          words=("--metrics-file", "not a regular file"))
 

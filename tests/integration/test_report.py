@@ -161,6 +161,10 @@ class Report(TreeCase):
         self.refuse(USAGE, "report", self.report, "--svg", self.report, words=("--svg", "name another"))
         self.refuse(USAGE, "report", self.report, "--compare", self.old, "--svg", self.old, words=("--svg", "name another"))
         self.refuse(LOCAL, "report", self.report, "--svg", self.directory, words="not a regular file")
+        link = self.directory / "link.svg"
+        link.symlink_to(self.svg)
+        self.refuse(LOCAL, "report", self.report, "--svg", link, words="symbolic link")
+        self.assertTrue(link.is_symlink())
         self.refuse(LOCAL, "report", self.report, "--svg", self.directory / "none/plot.svg", words="create it first")
         self.assertFalse(self.svg.exists())
 

@@ -172,7 +172,7 @@ class Everywhere(Case):
             (None, ("PUT", "/uploads/", faults.status(500))),
             (None, ("PUT", "/uploads/", faults.ResetOnRequest(10_000))),
             (None, ("PUT", "/manifests/", faults.status(403))),
-            (None, ("PUT", "/manifests/", faults.DropReply())),
+            (None, ("PUT", "/manifests/", faults.ResetOnRequest(10))),
         ):
             with self.subTest(at_source=at_source, at_destination=at_destination):
                 destination = self.scripted()
