@@ -86,8 +86,7 @@ class ReplicationRun {
     if (listing.hidden) {
       services_.log.warn(
           "{0}: the source's catalog lists it, and its list of tags is not there: it may be empty, or not for us to "
-          "see; "
-          "to delete nothing in it alone, leave it out with --exclude-repo {0}",
+          "see; to delete nothing in it alone, leave it out with --exclude-repo {0}",
           listing.names->source);
     } else if (!overlap.holds(listing.names->destination)) {
       pruner_.add(listing);
