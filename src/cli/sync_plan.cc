@@ -55,6 +55,7 @@ Status check_apart_from(const PlannedJob& job, const transport::TreeName& tree, 
   if (tree.is_registry()) return {};
   const std::string directory = io::resolve(tree.directory).string();
   for (const JobFile& file : files) {
+    // is_part_of() asks the file system, and there are as many pairs as jobs times files.
     if (!file.resolved.native().starts_with(directory) || !transport::is_part_of(file.path, tree)) continue;
     return fail(ErrorCode::kUsage,
                 fmt::format("the job \"{}\" would write {}, which belongs to {} of the job \"{}\": name another",

@@ -256,6 +256,13 @@ std::filesystem::path resolve(const std::filesystem::path& path) {
   return error ? absolute : whole;
 }
 
+std::optional<std::filesystem::path> path_below(const std::filesystem::path& path,
+                                                const std::filesystem::path& directory) {
+  std::filesystem::path below = resolve(path).lexically_relative(resolve(directory));
+  if (below.empty() || *below.begin() == "..") return std::nullopt;
+  return below;
+}
+
 bool is_same_file(const std::filesystem::path& one, const std::filesystem::path& other) {
   std::error_code error;
   return std::filesystem::equivalent(one, other, error) || resolve(one) == resolve(other);

@@ -18,9 +18,8 @@ namespace freightliner::transport {
 /// close() and publish(). Destroyed before that: the file is gone.
 class ArchiveFile {
  public:
-  /// A temporary file that publish() renames to `name`, with the mode, and where that can be owner
-  /// and group, of the file that has the name now.
-  /// The directory and the registry outlive it. `shown` is the archive's name in errors.
+  /// A temporary file that publish() renames to `name`, with the mode (and, where that can be, owner and group) of the
+  /// file that has the name now. The directory and the registry outlive it. `shown` is the archive's name in errors.
   static Result<std::unique_ptr<ArchiveFile>> create(runtime::CleanupRegistry& cleanups, const io::Directory& directory,
                                                      const std::string& name, std::string shown);
   ArchiveFile(const ArchiveFile&) = delete;

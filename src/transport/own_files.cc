@@ -9,12 +9,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The path below the directory; empty where it is not below.
-fs::path below(const fs::path& file, const fs::path& directory) {
-  fs::path relative = io::resolve(file).lexically_relative(io::resolve(directory));
-  return relative.empty() || *relative.begin() == ".." ? fs::path() : relative;
-}
-
 bool is_layout_file(const fs::path& name) {
   return name == kVersionFile || name == kIndexFile || name == kLockFile;
 }
@@ -30,14 +24,14 @@ bool is_part_of(const fs::path& file, const ImageName& name) {
     case TransportKind::kOci:
       break;
   }
-  const fs::path relative = below(file, name.path);
-  return !relative.empty() && (is_layout_file(relative) || *relative.begin() == LayoutPlace().blobs);
+  const auto below = io::path_below(file, name.path);
+  return below && (is_layout_file(*below) || *below->begin() == LayoutPlace().blobs);
 }
 
 bool is_part_of(const fs::path& file, const TreeName& name) {
   if (name.is_registry()) return false;
-  const fs::path relative = below(file, name.directory);
-  return !relative.empty() && (is_layout_file(relative.filename()) || *relative.begin() == kSharedBlobs);
+  const auto below = io::path_below(file, name.directory);
+  return below && (is_layout_file(below->filename()) || *below->begin() == kSharedBlobs);
 }
 
 }  // namespace freightliner::transport

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "freightliner/base/text.h"
+#include "freightliner/io/file.h"
 #include "freightliner/oci/reference.h"
 #include "freightliner/transport/image_tree.h"
 #include "transport/tree_listing.h"
@@ -91,20 +92,6 @@ std::string_view without_default_port(std::string_view registry) {
   return registry;
 }
 
-// What is not there yet has a canonical name as well, if its path is absolute.
-std::filesystem::path real_path(const std::filesystem::path& path) {
-  std::error_code error;
-  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
-  std::filesystem::path result = std::filesystem::weakly_canonical(absolute, error);
-  return error ? absolute.lexically_normal() : result;
-}
-
-std::optional<std::string> directory_below(const std::filesystem::path& outer, const std::filesystem::path& inner) {
-  const std::filesystem::path below = real_path(inner).lexically_relative(real_path(outer));
-  if (below.empty() || *below.begin() == "..") return std::nullopt;
-  return below == "." ? std::string() : below.generic_string();
-}
-
 }  // namespace
 
 Result<TreeName> TreeName::parse(std::string_view text) {
@@ -138,7 +125,11 @@ std::string TreeName::to_string() const {
 
 std::optional<std::string> TreeName::place_in(const TreeName& outer) const {
   if (is_registry() != outer.is_registry()) return std::nullopt;
-  if (!is_registry()) return directory_below(outer.directory, directory);
+  if (!is_registry()) {
+    const auto below = io::path_below(directory, outer.directory);
+    if (!below) return std::nullopt;
+    return below == "." ? std::string() : below->generic_string();
+  }
   const bool inside =
       without_default_port(registry) == without_default_port(outer.registry) && is_below(outer.prefix, prefix);
   return inside ? std::optional(prefix) : std::nullopt;

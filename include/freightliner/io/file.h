@@ -87,6 +87,9 @@ Result<std::vector<std::string>> list_directory(const std::filesystem::path& pat
 /// A path as one text for one place, whatever way leads there: absolute, its links followed as far as it exists. What
 /// can't be resolved stays as it is.
 std::filesystem::path resolve(const std::filesystem::path& path);
+/// Where `path` lies below `directory` ("." for the directory itself), both resolved; nullopt where it lies elsewhere.
+std::optional<std::filesystem::path> path_below(const std::filesystem::path& path,
+                                                const std::filesystem::path& directory);
 /// Whether both name one file, by whatever way. Neither has to exist.
 bool is_same_file(const std::filesystem::path& one, const std::filesystem::path& other);
 
