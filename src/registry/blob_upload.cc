@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "registry/access.h"
+#include "registry/blob_head.h"
 #include "registry/upload_resume.h"
 #include "registry/upload_writer.h"
 
@@ -20,17 +21,12 @@ constexpr Duration kSessionGrace{1'000};
 
 Result<bool> BlobUploads::has(http::Caller& caller, const std::string& repository, const oci::Descriptor& blob,
                               bool write) {
-  Call call{.method = http::Method::kHead,
-            .operation = runtime::Operation::kHead,
-            .path = fmt::format("/v2/{}/blobs/{}", repository, blob.digest.to_string()),
-            .access = access_for(repository, write),
-            .what = fmt::format("HEAD blob {}@{}", repository, blob.digest.to_string())};
+  const Call call = blob_head_call(repository, blob, write);
   FL_TRY(const http::Response response, exchange_.send(caller, call));
   // 405: can't be asked. 403 for what a push may create: Artifactory's "not there".
   if (response.status == 404 || response.status == 405 || (write && response.status == 403)) return false;
   if (!response.ok()) return fail(exchange_.error_of(response, call.what));
-  // A blob of another length under this digest is none that we may count on.
-  const bool present = response.headers.find_number("Content-Length").value_or(blob.size) == blob.size;
+  const bool present = is_of_size(response, blob);
   if (present && write) self_mount_.saw_present(repository, blob.digest);
   return present;
 }
@@ -82,12 +78,15 @@ Result<OpenUpload> BlobUploads::start(http::Caller& caller, const std::string& r
                   .what = fmt::format("POST upload {}@{}", repository, blob.digest.to_string())};
   FL_TRY(const http::Response response, exchange_.send(caller, call));
   if (response.status == 202) return session_of(caller, response, call, repository, blob);
-  Error error = exchange_.error_of(response, call.what);
+  Error error = exchange_.write_error_of(response, call.what);
   // A quota (Harbor answers 403), a missing right, or a registry that is read only (405): the next blob will fare no
   // better.
-  if (response.status == 405) error = Error(ErrorCode::kDenied, error.message() + " (it takes no pushes)");
-  if (error.code() == ErrorCode::kDenied && response.status != 413)
-    error = std::move(error).with_http_status(response.status).with_reason(ErrorReason::kRefusesUploads);
+  if (response.status == 405) {
+    error = Error(ErrorCode::kDenied, error.message() + " (it takes no pushes)").with_http_status(response.status);
+  }
+  if (response.status == 403 || response.status == 405) {
+    error = std::move(error).with_reason(ErrorReason::kRefusesUploads);
+  }
   return fail(std::move(error));
 }
 

@@ -105,7 +105,8 @@ Result<http::Response> Exchange::send(http::Caller& caller, const Call& call, co
 Status Exchange::wait_before_retry(http::Caller& caller, const Error& error, int attempt) {
   const auto delay = options_.retry.next_delay(attempt, error.retry_after(), random_unit());
   if (!delay) {
-    services_.governor.gave_up(host());
+    // What this machine lacks says nothing of the host.
+    if (error.reason() != ErrorReason::kShortage) services_.governor.gave_up(host());
     return fail(Error(error).with_context(fmt::format("gave up after {} attempt{}", attempt, attempt == 1 ? "" : "s")));
   }
   services_.log.info("{}; trying again in {}", error.describe(), format_duration(*delay));
@@ -240,6 +241,11 @@ void Exchange::warn_of_journal(const Status& written) {
 
 Error Exchange::error_of(const http::Response& response, std::string_view what) const {
   return response_error(response, what, services_.clock.wall_time());
+}
+
+Error Exchange::write_error_of(const http::Response& response, std::string_view what) const {
+  Error error = error_of(response, what);
+  return response.status == 507 ? std::move(error).with_reason(ErrorReason::kRefusesUploads) : error;
 }
 
 bool Exchange::expired(const http::Response& response) const {

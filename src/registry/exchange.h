@@ -22,8 +22,8 @@ struct Call {
   std::string body = {};
   std::uint64_t max_response_bytes = http::kMaxSmallBodyBytes;
   auth::Access access = {};
-  /// Asked before the request is sent again, where the first one may have had its effect (no answer, or a 5xx): where it
-  /// says so, send() ends with the failure, and whoever sends knows better.
+  /// Asked before the request is sent again, where the first one may have had its effect (no answer, or a 5xx): where
+  /// it says so, send() ends with the failure, and whoever sends knows better.
   std::function<bool(http::Caller&)> has_taken_effect = {};
   /// A favour is asked once: what it fails with is not worth a wait.
   bool favour = false;
@@ -71,6 +71,8 @@ class Exchange {
   void warn_of_journal(const Status& written);
 
   Error error_of(const http::Response& response, std::string_view what) const;
+  /// The same for what was to be written, where the repository may be full (507: kRefusesUploads).
+  Error write_error_of(const http::Response& response, std::string_view what) const;
   /// True where another host that the registry named refused what the registry had allowed: a signed URL that ran out.
   bool expired(const http::Response& response) const;
   /// Resolves a Location or Link of an answer. Errors: kProtocol for a missing one, kTls for a downgrade to http.

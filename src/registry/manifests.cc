@@ -184,7 +184,7 @@ Result<PutManifestResult> Manifests::refused(http::Caller& caller, const std::st
                                              const std::string& reference, const oci::RawManifest& manifest,
                                              const http::Response& response) {
   const std::string what = fmt::format("PUT manifest {}:{}", repository, reference);
-  Error error = exchange_.error_of(response, what);
+  Error error = exchange_.write_error_of(response, what);
   const bool conflict = response.status == 400 || response.status == 409 || response.status == 412;
   if (!conflict || !oci::is_valid_tag(reference) || error.reason() != ErrorReason::kNone) return fail(std::move(error));
   FL_TRY(const auto existing, head(caller, repository, reference, true));

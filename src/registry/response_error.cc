@@ -81,7 +81,6 @@ Error response_error(const http::Response& response, std::string_view what, std:
   if (const auto value = response.headers.find("Retry-After")) {
     if (const auto delay = http::parse_retry_after(*value, now)) error = std::move(error).with_retry_after(*delay);
   }
-  if (response.status == 507) return std::move(error).with_reason(ErrorReason::kRefusesUploads);
   // docker-registry answers 500 where a manifest names foreign layers that it does not allow: trying again can't help.
   if (has("MANIFEST_BLOB_UNKNOWN") || has("BLOB_UNKNOWN")) {
     const ErrorCode code = response.status >= 500 ? ErrorCode::kProtocol : error.code();

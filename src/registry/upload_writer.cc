@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "registry/access.h"
+#include "registry/blob_head.h"
 #include "registry/upload_standing.h"
 
 namespace freightliner::registry {
@@ -85,7 +86,7 @@ Error UploadWriter::map(const http::Response& response) {
     return Error(ErrorCode::kTemporary, open_call_.what + ": the token was refused in mid-upload")
         .with_reason(ErrorReason::kTokenRefused);
   }
-  Error error = exchange_.error_of(response, open_call_.what);
+  Error error = exchange_.write_error_of(response, open_call_.what);
   // Where its Range lags behind, as ECR's does, the rest comes at the wrong place, and not everybody answers 416 then.
   if (session_.offset > 0 && error.code() == ErrorCode::kProtocol) {
     return Error(ErrorCode::kTemporary, "the registry does not go on with an earlier run's upload: " + error.message())
@@ -140,15 +141,8 @@ Status UploadWriter::settle(const http::Response& response) {
 // The PUT may have been applied though its answer was lost: asking is cheaper than sending it all again.
 Status UploadWriter::settle_lost_answer(Error error) {
   if (!error.retryable() || error.http_status() != 0) return fail(std::move(error));
-  const Call head{.method = http::Method::kHead,
-                  .operation = runtime::Operation::kHead,
-                  .path = fmt::format("/v2/{}/blobs/{}", session_.repository, session_.blob.digest.to_string()),
-                  .access = push_access(session_.repository),
-                  .what = fmt::format("HEAD blob {}@{}", session_.repository, session_.blob.digest.to_string())};
-  const auto answer = exchange_.send(caller_, head);
-  if (!answer || answer->status != 200) return fail(std::move(error));
-  const std::uint64_t size = session_.blob.size;
-  if (answer->headers.find_number("Content-Length").value_or(size) != size) return fail(std::move(error));
+  const auto answer = exchange_.send(caller_, blob_head_call(session_.repository, session_.blob, true));
+  if (!answer || answer->status != 200 || !is_of_size(*answer, session_.blob)) return fail(std::move(error));
   upload_.settle();
   if (committed_) committed_();
   return {};

@@ -6,7 +6,7 @@ import time
 import unittest
 
 from support import faults, images
-from support.case import NOT_FOUND, PARTIAL, PROTOCOL, TEMPORARY, USAGE
+from support.case import LOCAL, NOT_FOUND, PARTIAL, PROTOCOL, TEMPORARY, USAGE
 from support.tree import TreeCase, by_reference, fill, fleet, manifests_of, outcomes, read_report, small, tags_of
 
 
@@ -42,6 +42,24 @@ class FaultCase(TreeCase):
         expected = {key: image for key, image in self.contents.items() if f"{key[0]}:{key[1]}" not in failed}
         self.assert_tree(self.destination, expected)
         self.assert_no_open_uploads(self.destination)
+
+
+class Refusals(FaultCase):
+    def test_a_source_that_is_full(self):
+        """507 for what is read says nothing of the repository that is written to: the tags behind it are tried."""
+        self.give({("app", tag): small(tag) for tag in ("v1", "v2", "v3")})
+        self.source.rule("GET", "/blobs/" + small("v1").document["layers"][0]["digest"], faults.status(507))
+        report = self.replicate(self.source, self.destination, "--jobs", "1", code=PARTIAL)
+        self.assertEqual(self.failed_in(report), {"app:v1"})
+        self.assert_all_but("app:v1")
+
+    def test_what_this_machine_lacks_is_no_fault_of_a_host(self):
+        self.give({("app", f"v{number}"): small(number) for number in range(30)})
+        result = self.program.run(*self.arguments(self.source, self.destination, "--retries", "0"),
+                                  prefix=("prlimit", "--nofile=16"))
+        self.assertIn(result.exit_code, (PARTIAL, LOCAL), result)
+        self.assertIn("ulimit -n", result.stderr)
+        self.assertNotRegex(result.stderr, "is down|let rest|not asked again")
 
 
 class OneOfMany(FaultCase):

@@ -41,7 +41,7 @@ enum class ErrorReason {
   kSetBack,         ///< the writer goes on at an earlier byte, once it gets the blob again from its start
   kRetryStopped,    ///< the run was stopped before what had failed was tried again: the message says what had failed
   kShortage,        ///< this machine lacks what others may soon give back (descriptors): worth another try
-  kRefusesUploads,  ///< the destination's repository takes no blobs (507, or 403 to the request for an upload)
+  kRefusesUploads,  ///< the destination's repository takes no blobs (507; 403 or 405 to the request for an upload)
   kTriedEnough,     ///< was tried again already as often as it may be: whoever asked for it does not try again
 };
 

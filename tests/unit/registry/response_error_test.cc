@@ -28,8 +28,8 @@ TEST(ResponseError, ClassFollowsTheStatusRefinedByTheCode) {
   };
   for (const Row& row :
        {Row{401, "", ErrorCode::kAuthentication}, Row{403, "", ErrorCode::kDenied}, Row{404, "", ErrorCode::kNotFound},
-        Row{413, "", ErrorCode::kDenied}, Row{507, "", ErrorCode::kDenied, ErrorReason::kRefusesUploads},
-        Row{408, "", ErrorCode::kTemporary}, Row{429, "", ErrorCode::kTemporary}, Row{500, "", ErrorCode::kTemporary},
+        Row{413, "", ErrorCode::kDenied}, Row{507, "", ErrorCode::kDenied}, Row{408, "", ErrorCode::kTemporary},
+        Row{429, "", ErrorCode::kTemporary}, Row{500, "", ErrorCode::kTemporary},
         Row{503, "<html>", ErrorCode::kTemporary}, Row{501, "", ErrorCode::kProtocol},
         Row{418, "", ErrorCode::kProtocol}, Row{302, "", ErrorCode::kProtocol},
         Row{400, errors("MANIFEST_INVALID"), ErrorCode::kProtocol},
