@@ -51,7 +51,7 @@ struct Request {
   /// whose name, to undo it, comes with the answer.
   Duration stop_grace{0};
   /// Goes out once: not a second time either where a kept connection turns out to have been closed. For what may not be
-  /// repeated before somebody has looked whether it had its effect.
+  /// repeated before somebody has looked whether it had its effect. Not for bodies that stream.
   bool once = false;
   /// Connects (and greets by TLS) and sends nothing: to find out how a server speaks. The response's status is then 0.
   bool connect_only = false;

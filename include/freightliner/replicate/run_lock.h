@@ -17,8 +17,8 @@ class RunLock {
  public:
   /// Waits up to `wait` (0: not at all) for another run to end, looking every 100 ms. A lock that is free is taken even
   /// where `stop` is asked for. Errors: kLocked, naming the file and the holder's process id; kCancelled when `stop` is
-  /// asked for; kIntegrity for a link or a file that is not ours; kUsage for one that holds
-  /// anything but a process id, which is left as it is; kLocalIo.
+  /// asked for; kIntegrity for a link or a file that is not ours; kUsage for one that holds anything but a process id,
+  /// which is left as it is; kLocalIo.
   static Result<RunLock> acquire(runtime::CleanupRegistry& cleanups, const std::filesystem::path& path, Duration wait,
                                  Clock& clock, const std::stop_token& stop);
 

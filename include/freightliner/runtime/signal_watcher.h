@@ -7,9 +7,9 @@
 
 namespace freightliner::runtime {
 
-/// Turns SIGINT, SIGTERM and, where it is not ignored (nohup), SIGHUP into a stop request. Construct it in main() before
-/// any other thread: it blocks these signals in the calling thread (new threads inherit that), ignores SIGPIPE, and
-/// waits for them in a thread of its own. The second signal ends the process at once with 128 + its number. The
+/// Turns SIGINT, SIGTERM and, where it is not ignored (nohup), SIGHUP into a stop request. Construct it in main()
+/// before any other thread: it blocks these signals in the calling thread (new threads inherit that), ignores SIGPIPE,
+/// and waits for them in a thread of its own. The second signal ends the process at once with 128 + its number. The
 /// destructor, in the same thread, puts all back.
 /// One instance per process. The constructor throws std::system_error where the system has no descriptors or threads
 /// left.
