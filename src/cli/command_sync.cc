@@ -44,6 +44,7 @@ int run_jobs(RunFrame& frame, const SyncPlan& plan, const Voice& voice) {
     if (frame.stop().stop_requested()) break;
     RunMonitor monitor(frame, job.request.monitor, "sync");
     replicate::TreeReport report = replicate_tree(job.request, monitor.services(), frame.stop());
+    if (report.error) report.error = std::move(*report.error).with_context("job " + printable(job.name, 256));
     output.begin(job.name);
     const int of_job = finish_tree_run(frame, monitor, job.request, std::move(report), render_tree_text);
     output.end_job();

@@ -8,6 +8,7 @@
 #include "cli/copy_request.h"
 #include "cli/run_credentials.h"
 #include "cli/run_files.h"
+#include "cli/voice.h"
 #include "freightliner/base/date.h"
 #include "freightliner/base/text.h"
 #include "freightliner/io/file.h"
@@ -107,8 +108,9 @@ Status parse_failed_references(const Settings& settings, TreeRequest& request) {
   if (request.options.delete_extra) {
     return usage_at(settings, "retry-failed-from", "it copies single tags: leave --delete-extra to a whole run");
   }
-  FL_TRY(auto failed,
-         at(settings, "retry-failed-from", replicate::read_failed_references(settings.text("retry-failed-from"))));
+  auto read = replicate::read_failed_references(settings.text("retry-failed-from"));
+  if (!read) return fail(input_error(std::move(read).error()).with_context(settings.where("retry-failed-from")));
+  replicate::FailedReferences failed = *std::move(read);
   if (failed.source != request.source.to_string() || failed.destination != request.destination.to_string()) {
     return usage_at(settings, "retry-failed-from",
                     fmt::format("the report is of a run from {} to {}", printable(failed.source, 256),

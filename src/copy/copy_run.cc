@@ -157,7 +157,7 @@ Result<std::vector<const CopyRun::Target*>> CopyRun::to_write(http::Caller& call
 // A list of referrers may have been added to since it was looked at. From here on it is not: it was copied as a tag.
 Result<bool> CopyRun::stays_current(http::Caller& caller, const Target& target) {
   if (options_.dry_run || !is_fallback_tag(target.tag)) return true;
-  FL_TRY(ReferrerLists::Claim claim, claim_list(services_.lists, destination_, caller, target.tag));
+  FL_TRY(ReferrerLists::Claim claim, services_.lists.get().claim(destination_.place(), target.tag, caller.stop));
   if (!claim.added().empty()) return false;
   claim.note_copied();
   return true;
@@ -416,7 +416,7 @@ Status CopyRun::put_and_list(http::Caller& caller, const oci::RawManifest& manif
 Status CopyRun::put_tag(http::Caller& caller, const oci::RawManifest& manifest, const std::string& tag) {
   std::optional<ReferrerLists::Claim> list;
   if (is_fallback_tag(tag)) {
-    FL_TRY(ReferrerLists::Claim claim, claim_list(services_.lists, destination_, caller, tag));
+    FL_TRY(ReferrerLists::Claim claim, services_.lists.get().claim(destination_.place(), tag, caller.stop));
     list.emplace(std::move(claim));
   }
   FL_TRY([[maybe_unused]] const auto put, send(caller, manifest, tag));

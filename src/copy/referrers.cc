@@ -139,21 +139,10 @@ bool is_fallback_tag(std::string_view tag) noexcept {
          tag.find_first_not_of(kDigits, 7) == std::string_view::npos;
 }
 
-Result<ReferrerLists::Claim> claim_list(ReferrerLists& lists, transport::ImageDestination& destination,
-                                        http::Caller& caller, const std::string& tag) {
-  FL_TRY(const auto origin, destination.mount_origin());
-  std::string place = origin ? origin->repository : destination.name();
-  // The layouts of a tree have their tags each for itself.
-  const auto& pinned = destination.pinned_digest();
-  const std::string ending = pinned ? "@" + pinned->to_string() : ":" + destination.tag();
-  if (!origin && place.ends_with(ending)) place.resize(place.size() - ending.size());
-  return lists.claim(place, tag, caller.stop);
-}
-
 Status list_in_fallback_tag(const CopyServices& services, transport::ImageDestination& destination,
                             http::Caller& caller, const oci::Digest& subject, const oci::Descriptor& entry) {
   const std::string tag = fallback_tag(subject);
-  FL_TRY(ReferrerLists::Claim claim, claim_list(services.lists, destination, caller, tag));
+  FL_TRY(ReferrerLists::Claim claim, services.lists.get().claim(destination.place(), tag, caller.stop));
   FL_TRY(oci::ImageIndex list, read_list(destination, caller, tag));
   if (names(list.manifests, entry.digest)) return {};
   if (claim.is_copied()) {

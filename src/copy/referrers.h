@@ -36,11 +36,6 @@ Result<std::vector<Referrer>> find_referrers(transport::ImageSource& source, htt
 /// True for what is a fallback_tag() of some digest.
 bool is_fallback_tag(std::string_view tag) noexcept;
 
-/// Waits until no other copy of the run changes that tag of the destination, which is some fallback tag. Errors:
-/// kCancelled, and those of mount_origin().
-Result<ReferrerLists::Claim> claim_list(ReferrerLists& lists, transport::ImageDestination& destination,
-                                        http::Caller& caller, const std::string& tag);
-
 /// Makes the fallback tag of `subject` at the destination list `entry`, keeping what it lists already. Nothing is
 /// written where it does so, or where this run copies the tag as a tag, which settles what it lists (a warning then).
 /// For destinations that did not take note of the subject themselves. Errors: any class; kDenied for a tag that is no

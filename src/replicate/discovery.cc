@@ -100,6 +100,10 @@ Result<Discovery> discover(const TreeServices& services, http::Caller& caller, c
     if (passed > 0) services.log.info("{} repositories below {} belong to the destination: passed over", passed, *own);
   }
   const std::size_t all = names.size();
+  if (all == 0) {
+    services.log.warn("there is no repository in {}: look at the name",
+                      printable(trees.source.name().to_string(), 4096));
+  }
   std::erase_if(names, [&](const std::string& name) { return !selection.repository_filter.decide(name).selected(); });
   discovery.skipped = all - names.size();
   FL_TRY(const std::vector<RepositoryPair> pairs, selection.map.map(names));

@@ -137,8 +137,11 @@ class ReplicationRun {
 
   Status prune(http::Caller& caller, const Discovery& discovery) {
     if (book_.forbids_deletion()) {
-      services_.log.warn("nothing is deleted: not every list could be read");
-      return {};
+      return fail(ErrorCode::kPartial, "nothing is deleted (--delete-extra): not every list could be read");
+    }
+    // A wrong name, or a registry that has lost its storage: that is no list of what may go.
+    if (discovery.repositories.empty() && discovery.skipped == 0) {
+      return fail(ErrorCode::kPartial, "nothing is deleted (--delete-extra): the source has no repository at all");
     }
     FL_TRY(const std::vector<std::string> abandoned,
            find_abandoned(caller, places_.destination, options_.selection, discovery));

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "freightliner/base/text.h"
+#include "freightliner/io/permissions.h"
 
 namespace freightliner::runtime {
 
@@ -55,16 +56,19 @@ void TemporaryFile::abort() noexcept {
 Status save_file(CleanupRegistry& cleanups, const std::filesystem::path& path,
                  const std::function<Status(const TextSink&)>& write) {
   FL_TRY(const io::LocalName place, io::locate(path));
-  struct stat status = {};
-  if (lstat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+  struct stat old = {};
+  const bool replaces = lstat(path.c_str(), &old) == 0;
+  if (replaces && !S_ISREG(old.st_mode)) {
     // A rename would put the file in the place of a device, a pipe or a link (/dev/stdout is one).
-    if (S_ISLNK(status.st_mode)) {
+    if (S_ISLNK(old.st_mode)) {
       return fail(ErrorCode::kLocalIo, fmt::format("{} is a symbolic link: name the file itself", place.shown));
     }
     return fail(ErrorCode::kLocalIo, fmt::format("{} is not a regular file: name another", place.shown));
   }
   io::remove_stale_temporaries_of(place.directory, place.name);
-  FL_TRY(TemporaryFile file, TemporaryFile::create(cleanups, place.directory, place.name));
+  FL_TRY(TemporaryFile file, TemporaryFile::create(cleanups, place.directory, place.name,
+                                                   {.mode = replaces ? mode_t{0600} : mode_t{0644}}));
+  if (replaces) FL_CHECK(io::take_permissions(file.file(), old, place.shown));
   FL_CHECK(write([&](std::string_view text) { return file.write(as_bytes(text)); }));
   return file.commit();
 }

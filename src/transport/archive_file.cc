@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <vector>
 
+#include "freightliner/io/permissions.h"
+
 namespace freightliner::transport {
 namespace {
 
@@ -37,19 +39,6 @@ constexpr std::uint64_t padded(std::uint64_t size) noexcept {
 bool is_unsupported(int error_number) noexcept {
   return error_number == EXDEV || error_number == ENOSYS || error_number == EINVAL || error_number == EOPNOTSUPP ||
          error_number == EPERM;
-}
-
-// Who could not read the old file shall not read the new one, and who could still can. Only root can give a file to its
-// old owner; where it can't have the old group either, no group may read it.
-Status take_permissions(const io::UniqueFd& file, const struct stat& old, const std::string& shown) {
-  constexpr mode_t kPermissions = S_IRWXU | S_IRWXG | S_IRWXO;
-  mode_t mode = old.st_mode & kPermissions;
-  if (fchown(file.get(), old.st_uid, old.st_gid) != 0 && fchown(file.get(), static_cast<uid_t>(-1), old.st_gid) != 0) {
-    mode &= ~static_cast<mode_t>(S_IRWXG);
-  }
-  // Some file systems have no modes.
-  if (fchmod(file.get(), mode) == 0 || errno == EPERM || errno == EOPNOTSUPP) return {};
-  return fail(io::errno_error(errno, "set the mode of a temporary file for " + shown));
 }
 
 }  // namespace
@@ -104,7 +93,7 @@ Result<std::unique_ptr<ArchiveFile>> ArchiveFile::create(runtime::CleanupRegistr
   FL_TRY(runtime::TemporaryFile file, runtime::TemporaryFile::create(cleanups, directory, name,
                                                                      {.mode = replaces ? mode_t{0600} : mode_t{0644},
                                                                       .kind = runtime::CleanupKind::kLayout}));
-  if (replaces) FL_CHECK(take_permissions(file.file(), old, shown));
+  if (replaces) FL_CHECK(io::take_permissions(file.file(), old, shown));
   io::UniqueFd reader(fcntl(file.file().get(), F_DUPFD_CLOEXEC, 0));
   if (!reader) return fail(io::errno_error(errno, "open " + shown));
   return std::unique_ptr<ArchiveFile>(new ArchiveFile(std::move(file), std::move(reader), std::move(shown)));

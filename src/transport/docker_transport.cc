@@ -74,6 +74,7 @@ class DockerDestination final : public ImageDestination {
       : client_(client), reference_(std::move(reference)) {}
 
   std::string name() const override { return "docker://" + reference_.to_string(); }
+  std::string place() const override { return reference_.registry + "/" + reference_.repository; }
   const std::string& tag() const override { return reference_.tag; }
   const std::optional<oci::Digest>& pinned_digest() const override { return reference_.digest; }
 

@@ -14,6 +14,7 @@ class LayoutDestination final : public ImageDestination {
       : image_(std::move(image)), store_(std::move(store)) {}
 
   std::string name() const override { return image_.to_string(); }
+  std::string place() const override;
   const std::string& tag() const override { return image_.tag; }
   const std::optional<oci::Digest>& pinned_digest() const override { return image_.digest; }
 
@@ -38,6 +39,13 @@ class LayoutDestination final : public ImageDestination {
   ImageName image_;
   std::shared_ptr<LayoutStore> store_;
 };
+
+std::string LayoutDestination::place() const {
+  ImageName nameless = image_;
+  nameless.tag.clear();
+  nameless.digest.reset();
+  return nameless.to_string();
+}
 
 Result<std::optional<oci::Descriptor>> LayoutDestination::look_up(const std::string& tag) const {
   FL_TRY(const std::shared_ptr<const IndexSnapshot> known, store_->images());

@@ -77,6 +77,18 @@ class Apart(TreeCase):
         self.assertEqual(json.loads(report.read_text())["totals"]["failed"], 1)
         self.assertEqual(oracle.verify_archive(archive, "v1").digest, self.image.digest)
 
+    def test_who_could_not_read_the_last_report_can_not_read_the_next(self):
+        for option in ("--report", "--metrics-file"):
+            path = self.directory / option.strip("-")
+            self.replicate(self.source, self.destination, option, path)
+            self.assertEqual(path.stat().st_mode & 0o777, 0o644)
+            for mode in (0o600, 0o664):
+                path.chmod(mode)
+                before = path.stat().st_mtime_ns
+                self.replicate(self.source, self.destination, option, path)
+                self.assertGreater(path.stat().st_mtime_ns, before, "written anew")
+                self.assertEqual(path.stat().st_mode & 0o777, mode)
+
     def test_files_that_are_read(self):
         names = self.directory / "names"
         names.write_text("app\n")

@@ -3,7 +3,7 @@
 import unittest
 
 from support import faults, images
-from support.case import NOT_FOUND, PARTIAL
+from support.case import NOT_FOUND, OK, PARTIAL
 from support.tree import by_reference, fill, outcomes, small, tags_of
 from test_prune import PruneCase, first_child, name_of
 
@@ -209,7 +209,7 @@ class HiddenLists(PruneCase):
     def test_404_deletes_nothing(self):
         self.source.rule("GET", "/v2/app/tags/list$", faults.status(404))
         for more in ((), ("--dry-run",)):
-            result = self.replicate_text(self.source, self.destination, *self.ALL, *more)
+            result = self.replicate_text(self.source, self.destination, *self.ALL, *more, code=PARTIAL)
             for words in ("app: the source's catalog lists it", "--exclude-repo app", "nothing is deleted"):
                 self.assertIn(words, result.stderr)
             self.assertRegex(result.stdout, "; 0 (deleted|to delete);")
@@ -228,6 +228,15 @@ class HiddenLists(PruneCase):
         result = self.replicate_text(self.source, self.destination)
         self.assertEqual(result.stderr.strip(), "")
 
+    def test_a_name_that_the_source_does_not_have(self):
+        """It would empty the destination, whatever may be deleted."""
+        source = f"{self.source.host}/ap"
+        for options, code in (((), OK), (self.ALL, PARTIAL), ((*self.ALL, "--dry-run"), PARTIAL)):
+            result = self.replicate_text(source, self.destination, *options, code=code)
+            self.assertIn(f"there is no repository in {source}: look at the name", result.stderr)
+            self.assertEqual("nothing is deleted" in result.stderr, code == PARTIAL)
+        self.assertEqual(self.deletes(self.destination), [])
+
     def test_an_empty_list_is_one(self):
         for tags in (b"null", b"[]"):
             with self.subTest(tags=tags):
@@ -241,7 +250,7 @@ class HiddenLists(PruneCase):
         top = self.directory / "tree"
         self.replicate(self.source, f"oci-tree:{top}")
         (top / "app/index.json").unlink()
-        result = self.replicate_text(f"oci-tree:{top}", self.destination, *self.ALL)
+        result = self.replicate_text(f"oci-tree:{top}", self.destination, *self.ALL, code=PARTIAL)
         self.assertIn("app: the source's catalog lists it", result.stderr)
         self.assertEqual(self.deletes(self.destination), [])
 

@@ -120,7 +120,8 @@ class Failures(SyncCase):
         for number in range(20):
             self.destination.load(small(f"extra {number}"), "j1/app", f"extra{number}")
         self.write("delete-extra: true")
-        self.sync(code=SAFETY_LIMIT)
+        result = self.sync(code=SAFETY_LIMIT)
+        self.assertIn("job job1: ", result.stderr, "which job it was")
         self.assertEqual(self.destination.requests("DELETE"), [])
 
     def test_fail_fast(self):
@@ -249,6 +250,9 @@ class Schema(SyncCase):
         result = self.succeed("config", "check", self.path, env={"PASSWORD": SECRET})
         self.assertEqual(result.stdout.splitlines(), [f"job{n}: {self.source.host} → {self.destination.host}/j{n}"
                                                       for n in (1, 2)])
+        listed = json.loads(self.succeed("config", "check", "--output", "json", self.path, env={"PASSWORD": SECRET}).stdout)
+        self.assertEqual(listed, [{"job": f"job{n}", "source": self.source.host, "destination": f"{self.destination.host}/j{n}"}
+                                  for n in (1, 2)])
         self.assertEqual(self.source.journal + self.destination.journal, [])
         self.refuse(USAGE, "config", "check", self.path, words="PASSWORD")
         self.refuse(USAGE, "config", "check")

@@ -45,7 +45,8 @@ class TemporaryFile {
 /// Takes the next piece of a text.
 using TextSink = std::function<Status(std::string_view)>;
 /// Writes a file that appears whole or not at all, in the place of one that is there; `write` gives its text piece by
-/// piece. Errors: kLocalIo, also for a path that names a device, a pipe or a directory; those of `write`.
+/// piece. What it replaces keeps its owner, group and mode (io::take_permissions()). Errors: kLocalIo, also for a path
+/// that names a device, a pipe or a directory; those of `write`.
 Status save_file(CleanupRegistry& cleanups, const std::filesystem::path& path,
                  const std::function<Status(const TextSink&)>& write);
 

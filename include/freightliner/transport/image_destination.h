@@ -17,6 +17,8 @@ class ImageDestination {
   virtual ~ImageDestination() = default;
   /// As the user would write it.
   virtual std::string name() const = 0;
+  /// The repository, layout or archive alone: equal for destinations whose tags are the same ones.
+  virtual std::string place() const = 0;
   /// The tag that the image shall have; empty where it is addressed by digest only (or, in a layout, nameless).
   virtual const std::string& tag() const = 0;
   /// The digest that the user wrote into the destination, which the image must then have.

@@ -122,6 +122,7 @@ class MemoryDestination final : public transport::ImageDestination {
  public:
   MemoryDestination(MemoryRepository& repository, std::string tag) : repository_(repository), tag_(std::move(tag)) {}
   std::string name() const override { return "memory:" + tag_; }
+  std::string place() const override { return "memory"; }
   const std::string& tag() const override { return tag_; }
   const std::optional<oci::Digest>& pinned_digest() const override { return pinned_; }
   void pin(const oci::Digest& digest) { pinned_ = digest; }
