@@ -9,6 +9,7 @@ import time
 from row import COPY, TREE, Row, named
 from support import faults, images, oracle, process
 from support.runner import strange_files_in_layout
+from support.tree import small
 
 REPLY = 30  # seconds until a run that was told to end is taken for one that never does
 NOBODY = 65534
@@ -205,6 +206,21 @@ def few_descriptors(stage, limit):
     stage.judge.converges("short of descriptors")
 
 
+def tree_short_of_descriptors(stage):
+    """What this machine lacks is no fault of a host: none is let rest."""
+    stage.more_tags = {f"more-{number}" for number in range(30)}
+    for tag in stage.more_tags:
+        stage.source.load(small(tag), "app", tag)
+    result = stage.run(("--retries", "0", "--jobs", "32"), prefix=(*sanitized(), "prlimit", "--nofile=16"))
+    stage.case.assertIn(result.exit_code, (3, 11), result)
+    stage.case.assertIn("ulimit -n", result.stderr, result)
+    stage.case.assertNotRegex(result.stderr, "is down|let rest|not asked again")
+    stage.case.check_run(result)
+    old_or_new(stage)
+    stage.heal()
+    stage.judge.converges("short of descriptors")
+
+
 def not_writable(stage, what):
     """As a user who may not write there: by the mode of his own directory, or because it is another's."""
     layout = images.write_layout(stage.old, stage.case.directory / "out", "v1")
@@ -304,6 +320,8 @@ ROWS = [
                                     "rename": ("rename,renameat,renameat2", "ENOSPC", 1)}),
     Row(105, "a limit on the size of files (EFBIG, SIGXFSZ)", "LOCAL", play=file_too_large, commands=(COPY,)),
     Row(106, "12, 16, 24 descriptors for the whole run", "NEW", play=few_descriptors, variants=named(12, 16, 24)),
+    Row(106, "a tree of 31 tags with 16 descriptors: the host is not to blame", "NEW", play=tree_short_of_descriptors,
+        commands=(TREE,), max_requests=600),
     Row(107, "EIO at each thread's first, second fsync of a layout", "LOCAL", play=injected, commands=(COPY,), variants={
         str(number): ("fsync", "EIO", number) for number in (1, 2)}),
     Row(108, "a directory that may not be written", "LOCAL", play=not_writable, commands=(COPY,),

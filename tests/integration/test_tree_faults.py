@@ -53,14 +53,6 @@ class Refusals(FaultCase):
         self.assertEqual(self.failed_in(report), {"app:v1"})
         self.assert_all_but("app:v1")
 
-    def test_what_this_machine_lacks_is_no_fault_of_a_host(self):
-        self.give({("app", f"v{number}"): small(number) for number in range(30)})
-        result = self.program.run(*self.arguments(self.source, self.destination, "--retries", "0"),
-                                  prefix=("prlimit", "--nofile=16"))
-        self.assertIn(result.exit_code, (PARTIAL, LOCAL), result)
-        self.assertIn("ulimit -n", result.stderr)
-        self.assertNotRegex(result.stderr, "is down|let rest|not asked again")
-
 
 class OneOfMany(FaultCase):
     BAD = "repo001:v77"
