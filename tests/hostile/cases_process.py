@@ -3,13 +3,11 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 
 from row import COPY, TREE, Row, named
 from support import faults, images, oracle, process
-from support.runner import strange_files_in_layout
-from support.tree import small
+from support.runner import sanitized, strange_files_in_layout
 
 REPLY = 30  # seconds until a run that was told to end is taken for one that never does
 NOBODY = 65534
@@ -158,15 +156,6 @@ def signalled_twice(stage, number):
 # --- 105 to 108: the local file system
 
 
-def sanitized(**options):
-    """A prefix with what a program with sanitizers needs; others don't mind. Its vptr check is off: see no_vptr_check.cc."""
-    if preload := os.environ.get("FREIGHTLINER_HOSTILE_PRELOAD"):
-        options["verify_asan_link_order"] = 0
-        print(f"without UBSan's vptr check: {preload}", file=sys.stderr)
-    settings = ":".join(f"{name}={value}" for name, value in options.items())
-    return ("env", f"ASAN_OPTIONS={settings}", *([f"LD_PRELOAD={preload}"] if preload else []))
-
-
 def injected(stage, call, error, number):
     """strace makes the nth such call of a thread fail; one job, so that there are few threads."""
     layout = images.write_layout(stage.old, stage.case.directory / "out", "v1")
@@ -200,21 +189,6 @@ def few_descriptors(stage, limit):
     """Fewer than a run would like to have: it ends with a class, and whole or not at all."""
     result = stage.run(("--retries", "1"), prefix=(*sanitized(), "prlimit", f"--nofile={limit}"))
     stage.case.assertIn(result.exit_code, (0, 3, 4, 11), result)  # 4: the logins can't be read
-    stage.case.check_run(result)
-    old_or_new(stage)
-    stage.heal()
-    stage.judge.converges("short of descriptors")
-
-
-def tree_short_of_descriptors(stage):
-    """What this machine lacks is no fault of a host: none is let rest."""
-    stage.more_tags = {f"more-{number}" for number in range(30)}
-    for tag in stage.more_tags:
-        stage.source.load(small(tag), "app", tag)
-    result = stage.run(("--retries", "0", "--jobs", "32"), prefix=(*sanitized(), "prlimit", "--nofile=16"))
-    stage.case.assertIn(result.exit_code, (3, 11), result)
-    stage.case.assertIn("ulimit -n", result.stderr, result)
-    stage.case.assertNotRegex(result.stderr, "is down|let rest|not asked again")
     stage.case.check_run(result)
     old_or_new(stage)
     stage.heal()
@@ -320,8 +294,6 @@ ROWS = [
                                     "rename": ("rename,renameat,renameat2", "ENOSPC", 1)}),
     Row(105, "a limit on the size of files (EFBIG, SIGXFSZ)", "LOCAL", play=file_too_large, commands=(COPY,)),
     Row(106, "12, 16, 24 descriptors for the whole run", "NEW", play=few_descriptors, variants=named(12, 16, 24)),
-    Row(106, "a tree of 31 tags with 16 descriptors: the host is not to blame", "NEW", play=tree_short_of_descriptors,
-        commands=(TREE,), max_requests=600),
     Row(107, "EIO at each thread's first, second fsync of a layout", "LOCAL", play=injected, commands=(COPY,), variants={
         str(number): ("fsync", "EIO", number) for number in (1, 2)}),
     Row(108, "a directory that may not be written", "LOCAL", play=not_writable, commands=(COPY,),

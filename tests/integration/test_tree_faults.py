@@ -7,6 +7,7 @@ import unittest
 
 from support import faults, images
 from support.case import LOCAL, PARTIAL, PROTOCOL, TEMPORARY, USAGE
+from support.runner import sanitized
 from support.tree import TreeCase, by_reference, fill, fleet, manifests_of, outcomes, read_report, small, tags_of
 
 
@@ -52,6 +53,14 @@ class Refusals(FaultCase):
         report = self.replicate(self.source, self.destination, "--jobs", "1", code=PARTIAL)
         self.assertEqual(self.failed_in(report), {"app:v1"})
         self.assert_all_but("app:v1")
+
+    def test_what_this_machine_lacks_is_no_fault_of_a_host(self):
+        self.give({("app", f"v{number}"): small(number) for number in range(30)})
+        result = self.program.run(*self.arguments(self.source, self.destination, "--retries", "0"),
+                                  prefix=(*sanitized(), "prlimit", "--nofile=16"))
+        self.assertIn(result.exit_code, (PARTIAL, LOCAL), result)
+        self.assertIn("ulimit -n", result.stderr)
+        self.assertNotRegex(result.stderr, "is down|let rest|not asked again")
 
 
 class OneOfMany(FaultCase):

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -139,6 +140,16 @@ class Freightliner:
 
     def remove(self):
         shutil.rmtree(self.home, ignore_errors=True)
+
+
+def sanitized(**options):
+    """A prefix with what a program with sanitizers needs; others don't mind. Its vptr check is off: see
+    tests/hostile/no_vptr_check.cc."""
+    if preload := os.environ.get("FREIGHTLINER_PRELOAD"):
+        options["verify_asan_link_order"] = 0
+        print(f"without UBSan's vptr check: {preload}", file=sys.stderr)
+    settings = ":".join(f"{name}={value}" for name, value in options.items())
+    return ("env", f"ASAN_OPTIONS={settings}", *([f"LD_PRELOAD={preload}"] if preload else []))
 
 
 def strange_files_in_layout(directory):
