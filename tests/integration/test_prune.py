@@ -174,7 +174,8 @@ class Listings(PruneCase):
         self.destination.rules.clear()
 
     def test_a_list_that_fails_deletes_nothing_anywhere(self):
-        """Where the destination refuses a list its tags are asked for one by one, and no copy fails: the run is no success all the same."""
+        """Where the destination refuses a list its tags are asked for one by one, and no copy fails: the run is no success all
+        the same."""
         for side, status, code in (("source", 500, PARTIAL), ("destination", 500, PARTIAL), ("source", 403, PARTIAL),
                                    ("destination", 403, PARTIAL)):
             with self.subTest(side=side, status=status):
